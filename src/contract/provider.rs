@@ -1,0 +1,199 @@
+//! What a provider is: a description and a few functions from sealed state to the next step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::step::{Answer, Step};
+use crate::kernel::clock::Clock;
+use crate::kernel::egress::Egress;
+use crate::kernel::random::Random;
+
+/// A way to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A password for the account itself or for this use of it.
+    Password,
+}
+
+/// What an account is good for; wildcards in requests name these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// Sends and receives mail.
+    Mailing,
+    /// Sends and receives chat messages.
+    Messaging,
+    /// Has a calendar.
+    Calendar,
+}
+
+/// A provider's description, from the `about.toml` in its folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// The provider's one name everywhere: in configuration, tables and dialects.
+    pub slug: String,
+    /// What its accounts are good for.
+    pub groups: Vec<Group>,
+    /// How one can sign in, the preferred way first.
+    pub methods: Vec<Method>,
+    /// Its own words by locale, then key; keys are spoken as `<slug>.<key>`. A plural is a table by category.
+    pub strings: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    /// An SVG, drawn in the colour of the text around it.
+    #[serde(skip)]
+    pub icon: &'static str,
+}
+
+/// Everything a provider may use besides its own configuration.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The way out.
+    pub egress: Egress,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+/// A provider's own small state between two steps, sealed by the engine. Each provider serialises a type of
+/// its own into it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct State(pub Value);
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("State")
+    }
+}
+
+/// How an attempt begins.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// The way to sign in that was chosen.
+    pub method: Method,
+    /// An address the product believes to be the person's.
+    pub email: Option<String>,
+    /// The account to repair.
+    pub target: Option<Target>,
+}
+
+/// The account a reconnect is for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Whose it is.
+    pub identity: String,
+    /// What is publicly known of it.
+    pub profile: Profile,
+}
+
+/// The public part of an account, which replies and pages show.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// What a person would call the account: usually its address.
+    pub label: String,
+    /// The provider's public details, by names it documents (servers, login, phone number).
+    #[serde(default)]
+    pub details: BTreeMap<String, Value>,
+}
+
+impl Profile {
+    /// A detail as text; empty when it is absent or something else.
+    pub fn text(&self, name: &str) -> &str {
+        self.details.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A detail as a whole number.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.details.get(name).and_then(Value::as_u64)
+    }
+}
+
+/// What a completed sign-in gives.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// The provider's own stable id of the person.
+    pub identity: String,
+    /// The public part.
+    pub profile: Profile,
+    /// What lets us act as the person; serialised by the provider, sealed by the engine at once.
+    pub secret: State,
+}
+
+/// What comes next.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// The person must do something; also the same step again, with what was wrong about the answer.
+    Step {
+        /// What to show.
+        step: Box<Step>,
+        /// What to remember until the answer.
+        state: State,
+    },
+    /// Signed in.
+    Connected(Box<Connected>),
+    /// It ends here, and trying again would not help.
+    Failed(Failure),
+}
+
+/// Who has to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The person at the wizard.
+    Person,
+    /// Whoever administers the person's account (an employer's IT).
+    Admin,
+    /// Whoever runs this server.
+    Operator,
+    /// Nobody: it passes, try again later.
+    Nobody,
+}
+
+/// An outcome for the person: it ends here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// A stable code.
+    pub code: String,
+    /// Who has to act.
+    pub actor: Actor,
+}
+
+/// Not an outcome: a bug, or nobody's fault. The person sees the same step again and may try again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}")]
+pub struct Trouble {
+    /// A stable code.
+    pub code: &'static str,
+    /// Who has to act.
+    pub actor: Actor,
+}
+
+impl Trouble {
+    /// Our own mistake: state that cannot be read back, a step that does not exist.
+    pub fn bug(code: &'static str) -> Self {
+        Self { code, actor: Actor::Operator }
+    }
+}
+
+/// One provider: how a person signs in. Implementations keep nothing between calls.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// The description.
+    fn about(&self) -> &About;
+
+    /// The first step. Called once per attempt; makes no network call that can hang the page.
+    async fn begin(&self, cx: &Context, begin: Begin) -> Result<Next, Trouble>;
+
+    /// What follows from an answer. Called at most once per version of a step, under a deadline of a minute;
+    /// may be cut off at any await, and is then never repeated by itself.
+    async fn answer(&self, cx: &Context, state: State, answer: Answer) -> Result<Next, Trouble>;
+}
+
+/// The providers that exist, in the order they are offered.
+pub type Catalogue = Vec<Arc<dyn Provider>>;

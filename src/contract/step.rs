@@ -1,0 +1,247 @@
+//! A step: what the person must do now, as a public JSON type. The wizard's pages draw it, and whoever draws
+//! screens of their own gets the same. It carries message keys instead of prose, and never a secret.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::clock::Millis;
+use crate::kernel::secret::Secret;
+
+/// A sentence by its key in the translations, with the values to put in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// The key, such as `imap.password.title`.
+    pub key: String,
+    /// Values for the sentence's placeholders; plain text, to be escaped by whoever shows it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
+}
+
+impl Text {
+    /// A sentence without placeholders.
+    pub fn key(key: impl Into<String>) -> Self {
+        Self { key: key.into(), args: BTreeMap::new() }
+    }
+
+    /// The same sentence with one more value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.args.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// What the person must do now: a form, in this version's only kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The step's stable name inside its provider, such as `password`.
+    pub name: String,
+    /// The heading.
+    pub title: Text,
+    /// One or two sentences below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intro: Option<Text>,
+    /// What became of the last answer, when it did not lead on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
+    /// Things to know before answering, such as the servers a password will be sent to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+    /// Help that belongs to this step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<Help>,
+    /// The fields to fill in.
+    pub fields: Vec<Field>,
+    /// The word on the button.
+    pub submit: Text,
+    /// Other ways on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    /// How many more answers will be tried; `None` while that does not matter yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_left: Option<u32>,
+    /// When the step stops being answerable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Millis>,
+}
+
+impl Step {
+    /// The stable code of what went wrong with the last answer, if something did.
+    pub fn refusal(&self) -> Option<&str> {
+        let by_field =
+            || self.fields.iter().find_map(|field| field.error.as_ref()).map(|error| error.key.as_str());
+        self.notice
+            .as_ref()
+            .filter(|notice| notice.tone == Tone::Refused)
+            .map(|notice| notice.code.as_str())
+            .or_else(by_field)
+    }
+
+    /// Whether an answer to this step carries something secret.
+    pub fn asks_secret(&self) -> bool {
+        self.fields.iter().any(|field| field.kind == FieldKind::Password)
+    }
+}
+
+/// How a notice is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Something did not work.
+    Refused,
+    /// Good to know.
+    Info,
+}
+
+/// What became of the last answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// A stable code, such as `credentials_invalid`.
+    pub code: String,
+    /// How it is meant.
+    pub tone: Tone,
+    /// What happened, in one sentence.
+    pub text: Text,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Text>,
+}
+
+/// One thing to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is.
+    pub label: Text,
+    /// Its value, as plain text.
+    pub value: String,
+}
+
+/// Help, perhaps with a page to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Help {
+    /// The sentence.
+    pub text: Text,
+    /// An https address from the provider's own description, never from a server's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Another way on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// What to answer with ([`Action::Alternative`]).
+    pub name: String,
+    /// The words on it.
+    pub label: Text,
+}
+
+/// What a field holds; semantic, so that keyboards, password managers and checks can follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    /// A line of text.
+    Text,
+    /// An e-mail address.
+    Email,
+    /// A host name.
+    Host,
+    /// A port number.
+    Port,
+    /// A secret; never echoed.
+    Password,
+    /// Yes (`yes`) or no (absent).
+    Checkbox,
+    /// One of the choices.
+    Select,
+}
+
+/// One field of a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// The name it is answered under.
+    pub name: String,
+    /// What it holds.
+    pub kind: FieldKind,
+    /// Its label.
+    pub label: Text,
+    /// What it already holds; always absent for secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// A hint below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<Text>,
+    /// Why what was typed does not do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Text>,
+    /// Whether it must be filled in.
+    pub required: bool,
+    /// The HTML autocomplete token, for password managers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autocomplete: Option<String>,
+    /// The choices of a [`FieldKind::Select`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+}
+
+impl Field {
+    /// A required, empty field.
+    pub fn new(name: &str, kind: FieldKind, label: Text) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            label,
+            value: None,
+            help: None,
+            error: None,
+            required: true,
+            autocomplete: None,
+            choices: Vec::new(),
+        }
+    }
+}
+
+/// One choice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What is answered.
+    pub value: String,
+    /// What is shown.
+    pub label: Text,
+}
+
+/// What the person did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pressed the button.
+    Submit,
+    /// Took another way on, by its name.
+    Alternative(String),
+}
+
+/// A person's answer to a step. Not `Serialize`: what was typed lives as long as the request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What they did.
+    pub action: Action,
+    /// What they typed, by field name. Everything is held as a secret, since a password typed into the
+    /// wrong field is one.
+    pub fields: BTreeMap<String, Secret>,
+}
+
+impl Answer {
+    /// What was typed into a field, trimmed; empty when nothing was.
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", |value| value.reveal().trim())
+    }
+
+    /// A secret exactly as it was typed.
+    pub fn secret(&self, name: &str) -> Option<&Secret> {
+        self.fields.get(name)
+    }
+
+    /// Whether a box was ticked.
+    pub fn ticked(&self, name: &str) -> bool {
+        self.text(name) == "yes"
+    }
+}

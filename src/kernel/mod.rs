@@ -1,0 +1,10 @@
+//! The ground floor: the words of the field as plain types, ids, time, randomness, sealing, and the one
+//! way out to the network. Nothing here knows a provider, a table or an HTTP framework.
+
+pub mod clock;
+pub mod egress;
+pub mod ids;
+pub mod random;
+pub mod seal;
+pub mod secret;
+pub mod words;

@@ -1,0 +1,131 @@
+//! The product's words as types. One word per thing, the same in code, tables, replies and pages.
+
+use serde::{Deserialize, Serialize};
+
+/// Makes an enum that is stored and spoken as a fixed word.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)*
+        }
+
+        impl $name {
+            /// Every value there is.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word it is stored and spoken as.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// Reads the stored word back.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+
+words! {
+    /// Which public API made a session; its events are told in the same words.
+    Dialect {
+        /// `/v1` and `/api/v1`.
+        Postpress = "postpress",
+        /// `/auth`, `/providers`, `/accounts`, `/webhooks`.
+        Riposte = "riposte",
+    }
+
+    /// What a session is for.
+    Purpose {
+        /// Connect something new.
+        Create = "create",
+        /// Repair one account in place.
+        Reconnect = "reconnect",
+    }
+
+    /// Where a session stands. Expiry is not stored: an open session past its time is expired.
+    SessionState {
+        /// May still be used.
+        Open = "open",
+        /// Made or repaired its account; spent.
+        Connected = "connected",
+        /// The person gave up.
+        Cancelled = "cancelled",
+        /// Ended without an account, in a way nobody can retry.
+        Failed = "failed",
+        /// Its time ran out, and that has been reported.
+        Expired = "expired",
+        /// The backend took the link back.
+        Revoked = "revoked",
+    }
+
+    /// Where an attempt stands.
+    AttemptState {
+        /// Shows a step.
+        Live = "live",
+        /// Made or repaired the session's account.
+        Connected = "connected",
+        /// Given up for another attempt, another browser, or at the session's end.
+        Ended = "ended",
+    }
+
+    /// How an account is, in the postpress vocabulary.
+    Status {
+        /// Being set up.
+        Connecting = "CONNECTING",
+        /// Working.
+        Ok = "OK",
+        /// The person must sign in again.
+        Credentials = "CREDENTIALS",
+        /// Something the person or an administrator must allow is missing.
+        Permissions = "PERMISSIONS",
+        /// Not working for a reason of its own; see the cause.
+        Error = "ERROR",
+        /// Switched off.
+        Stopped = "STOPPED",
+    }
+
+    /// What happened.
+    EventKind {
+        /// A browser claimed the session.
+        SessionOpened = "session.opened",
+        /// Another browser took the session over.
+        SessionTakenOver = "session.taken_over",
+        /// A step was refused (wrong password, server out of reach …).
+        StepFailed = "session.step_failed",
+        /// The session connected its account.
+        SessionCompleted = "session.completed",
+        /// The person gave up.
+        SessionCancelled = "session.cancelled",
+        /// The backend took the link back.
+        SessionRevoked = "session.revoked",
+        /// The session's time ran out.
+        SessionExpired = "session.expired",
+        /// The session ended without an account.
+        SessionFailed = "session.failed",
+        /// An account was connected.
+        AccountConnected = "account.connected",
+        /// An account was repaired in place.
+        AccountReconnected = "account.reconnected",
+        /// An account was deleted.
+        AccountDeleted = "account.deleted",
+    }
+
+    /// Where a delivery stands.
+    DeliveryState {
+        /// Waits for its turn or its next try.
+        Due = "due",
+        /// The endpoint took it.
+        Done = "done",
+        /// Given up after the last try.
+        Dead = "dead",
+    }
+}
