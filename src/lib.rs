@@ -1,4 +1,6 @@
 //! Vestibule connects the accounts of a product's users. This file lists the floors; see ARCHITECTURE.md.
 
+pub mod connect;
 pub mod contract;
 pub mod kernel;
+pub mod store;

@@ -8,7 +8,7 @@ mod policy;
 mod tls;
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,9 +184,22 @@ impl Egress {
         tls::handshake(self.tls.clone(), stream, host, deadline).await
     }
 
+    /// Whether a host could be allowed at all, as far as its text tells: an address that is refused, or this
+    /// machine's own name, is not. Only ever an early hint; the check that counts is made on connecting.
+    pub fn may_reach(&self, host: &str) -> bool {
+        let bare = bare(host);
+        match bare.parse() {
+            Ok(ip) => self.policy.permits(ip),
+            Err(_) if bare.eq_ignore_ascii_case("localhost") => {
+                self.policy.permits(IpAddr::from([127, 0, 0, 1]))
+                    || self.policy.permits(IpAddr::V6(Ipv6Addr::LOCALHOST))
+            }
+            Err(_) => true,
+        }
+    }
+
     async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ConnectError> {
-        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        if let Ok(ip) = bare.parse() {
+        if let Ok(ip) = bare(host).parse() {
             return Ok(vec![ip]);
         }
         // The final dot keeps search domains of this machine out of somebody else's name.
@@ -221,4 +234,9 @@ impl std::fmt::Debug for Egress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Egress").field("policy", &self.policy).finish_non_exhaustive()
     }
+}
+
+/// An IPv6 address as URLs write it, without its brackets.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }

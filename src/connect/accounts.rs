@@ -1,0 +1,99 @@
+//! Accounts from the backend's side: reading, listing, deleting.
+
+use super::{Connect, Details, Error, Result, decode};
+use crate::contract::Profile;
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::AccountId;
+use crate::kernel::words::{EventKind, Status};
+use crate::store::{self, Account, AccountFilter};
+
+/// An account as its backend reads it; nothing secret.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    /// Its id.
+    pub id: AccountId,
+    /// The provider's slug.
+    pub provider: String,
+    /// How it is.
+    pub status: Status,
+    /// Why it is so: a stable code.
+    pub cause: Option<String>,
+    /// The product's own name for the person.
+    pub name: Option<String>,
+    /// The provider's own id of the person.
+    pub identity: String,
+    /// The public part.
+    pub profile: Profile,
+    /// When it was first connected.
+    pub created_at: Millis,
+    /// When it last changed.
+    pub updated_at: Millis,
+    /// When its status last changed.
+    pub status_at: Millis,
+}
+
+impl Connect {
+    pub(super) fn read_account(&self, account: Account) -> Result<AccountView> {
+        let details: Details = decode(&account.details)?;
+        Ok(AccountView {
+            id: account.id,
+            provider: account.provider,
+            status: account.status,
+            cause: account.cause,
+            name: details.name,
+            identity: details.identity,
+            profile: details.profile,
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+            status_at: account.status_at,
+        })
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// `NotFound("account")`, `Unavailable`.
+    pub async fn account(&self, id: &AccountId) -> Result<AccountView> {
+        let found = self.store.read().await?.account(id).await?;
+        self.read_account(found.ok_or(Error::NotFound("account"))?)
+    }
+
+    /// Accounts, oldest first; with one more than `limit` when there are more. `name` is compared exactly.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn accounts(
+        &self,
+        name: Option<&str>,
+        after: Option<String>,
+        limit: i64,
+    ) -> Result<Vec<AccountView>> {
+        let filter =
+            AccountFilter { name_mark: name.map(|name| self.name_mark(name)), after, limit: limit + 1 };
+        let found = self.store.read().await?.accounts(&filter).await?;
+        found.into_iter().map(|account| self.read_account(account)).collect()
+    }
+
+    /// Deletes an account and its secret for good.
+    ///
+    /// # Errors
+    /// `NotFound("account")`, `Unavailable`.
+    pub async fn delete_account(&self, id: &AccountId) -> Result<()> {
+        let deleted = self
+            .store
+            .write(id.clone(), |id, tx| {
+                Box::pin(async move {
+                    let account = tx.account(id).await?.ok_or(store::Error::NotFound)?;
+                    let facts = [("provider", &*account.provider)];
+                    tx.append_account_event(id, EventKind::AccountDeleted, &facts).await?;
+                    tx.delete_account(id).await
+                })
+            })
+            .await;
+        match deleted {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(store::Error::NotFound) => Err(Error::NotFound("account")),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The step engine. The attempt's row is the truth and this room its only writer: take the attempt, ask the
+//! provider (never inside a transaction), save by compare-and-swap together with the events. An answer to a
+//! step that has passed gets the current one, so double clicks and lost replies harm nobody.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+use super::claims::holds;
+use super::settle::{Outcome, Settling};
+use super::{Connect, Error, Result, SessionView, View, decode};
+use crate::contract::{Actor, Answer, Next, Notice, State, Step, Text, Tone, Trouble};
+use crate::kernel::ids::{AttemptId, SessionId};
+use crate::kernel::random::Token;
+use crate::kernel::words::{EventKind, SessionState};
+use crate::store::{self, Attempt, Session, SessionUpdate, Wake};
+
+/// How long one call to a provider may take.
+const CALL: Duration = Duration::from_secs(60);
+/// How long an attempt stays taken after its holder was last heard of.
+const HOLD: Duration = Duration::from_secs(10);
+/// How often a holder says that it lives.
+const RENEW: Duration = Duration::from_secs(3);
+/// How long somebody else's answer is waited for before the page says that it is being checked.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// What an attempt's row holds sealed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Shown {
+    pub(super) step: Step,
+    pub(super) state: State,
+}
+
+/// A taken attempt, on its way to its provider.
+struct Taken {
+    session: Session,
+    attempt: Attempt,
+    shown: Shown,
+    by: String,
+}
+
+impl Connect {
+    /// Answers the step with this version. Whatever happened, what is to be shown now comes back.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`, `Internal`.
+    pub async fn answer(
+        &self,
+        id: &SessionId,
+        cookie: Option<&str>,
+        version: i64,
+        answer: Answer,
+    ) -> Result<(SessionView, View)> {
+        match self.take(id, cookie, version).await? {
+            Some(taken) => {
+                let connect = self.clone();
+                // The call goes on when the browser goes away: whoever comes back finds its result.
+                let call = tokio::spawn(async move { connect.call(taken, answer).await });
+                call.await.map_err(|error| Error::internal("asking the provider", error))??;
+            }
+            None => self.wait(id, cookie).await?,
+        }
+        self.view(id, cookie).await
+    }
+
+    /// Gives the session up.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`.
+    pub async fn cancel(&self, id: &SessionId, cookie: Option<&str>) -> Result<(SessionView, View)> {
+        let session = self.store.read().await?.session(id).await?.ok_or(Error::NotFound("session"))?;
+        if holds(&session, cookie) {
+            let ended =
+                self.end_session(id, SessionState::Cancelled, EventKind::SessionCancelled, "cancelled").await;
+            match ended {
+                Ok(_) | Err(Error::Ended) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.view(id, cookie).await
+    }
+
+    /// Takes the attempt for one call, if this browser, this version and the moment are right.
+    async fn take(&self, id: &SessionId, cookie: Option<&str>, version: i64) -> Result<Option<Taken>> {
+        let mut db = self.store.read().await?;
+        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
+        let now = self.now();
+        if !holds(&session, cookie) || session.state_at(now) != SessionState::Open {
+            return Ok(None);
+        }
+        let attempt_id = session.attempt_id.as_ref().ok_or(Error::NotFound("attempt"))?;
+        let mut attempt = db.attempt(attempt_id).await?.ok_or(Error::NotFound("attempt"))?;
+        drop(db);
+        if attempt.version != version || attempt.claim_no != session.claim_no || attempt.is_busy(now) {
+            return Ok(None);
+        }
+        let shown: Shown = decode(&attempt.shown)?;
+        let by = Token::new(self.random()).hash();
+        let spends = shown.step.asks_secret();
+        let context = (session.clone(), attempt.clone(), by.clone(), spends, now);
+        let taken = self
+            .store
+            .write(context, |(session, attempt, by, spends, now), tx| {
+                Box::pin(async move {
+                    // The session is written too, so that a claim and an answer can never both win.
+                    let mut update = SessionUpdate::from(session);
+                    update.secrets_tried += i64::from(*spends);
+                    tx.update_session(&session.id, session.version, &update).await?;
+                    tx.take_attempt(attempt, by, *now, now.after(HOLD)).await
+                })
+            })
+            .await;
+        match taken {
+            Ok(()) => {
+                attempt.version += 1;
+                Ok(Some(Taken { session, attempt, shown, by }))
+            }
+            Err(store::Error::Conflict) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the provider and saves what follows.
+    async fn call(&self, taken: Taken, answer: Answer) -> Result<()> {
+        let Taken { session, attempt, shown, by } = taken;
+        let spent = shown.step.asks_secret() && session.secrets_tried >= self.limits.secrets_per_session;
+        let outcome = if spent {
+            Outcome::Failed { code: "too_many_tries".to_owned() }
+        } else {
+            let provider = self.provider(&attempt.provider)?.clone();
+            let before = shown.step.clone();
+            let call = provider.answer(&self.cx, shown.state.clone(), answer);
+            match self.hold(&attempt, &by, call).await {
+                None => return Ok(()),
+                Some(Ok(Next::Step { step, state })) => Outcome::Step { step, state },
+                Some(Ok(Next::Connected(connected))) => {
+                    self.recognise(&session, &attempt, *connected).await?
+                }
+                Some(Ok(Next::Failed(failure))) => Outcome::Failed { code: failure.code },
+                Some(Err(trouble)) => {
+                    Outcome::Step { step: Box::new(again(before, &trouble)), state: shown.state }
+                }
+            }
+        };
+        self.settle(Settling { session: session.id, attempt, outcome }).await
+    }
+
+    /// Runs a provider's call under its deadline while saying that we live; `None` when the attempt was lost.
+    async fn hold<T>(
+        &self,
+        attempt: &Attempt,
+        by: &str,
+        call: impl Future<Output = std::result::Result<T, Trouble>>,
+    ) -> Option<std::result::Result<T, Trouble>> {
+        let deadline = Instant::now() + CALL;
+        tokio::pin!(call);
+        loop {
+            let pause = deadline.min(Instant::now() + RENEW);
+            match timeout_at(pause, &mut call).await {
+                Ok(result) => return Some(result),
+                Err(_) if Instant::now() >= deadline => {
+                    return Some(Err(Trouble { code: "timeout", actor: Actor::Nobody }));
+                }
+                Err(_) => {
+                    let until = self.now().after(HOLD);
+                    let context = (attempt.id.clone(), by.to_owned(), until);
+                    let renewed = self
+                        .store
+                        .write(context, |(id, by, until), tx| Box::pin(tx.renew_attempt(id, by, *until)))
+                        .await;
+                    // A database that is away for a moment does not end the call; somebody else's hold does.
+                    if matches!(renewed, Err(store::Error::Conflict)) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits while somebody else's answer to the attempt is being checked, for a while.
+    async fn wait(&self, id: &SessionId, cookie: Option<&str>) -> Result<()> {
+        let deadline = Instant::now() + WAIT;
+        let mut wakes = self.store.wakes();
+        loop {
+            let attempt = match self.view(id, cookie).await?.1 {
+                View::Busy { attempt, .. } => attempt,
+                _ => return Ok(()),
+            };
+            let poll = deadline.min(Instant::now() + Duration::from_secs(1));
+            if Instant::now() >= deadline {
+                return Ok(());
+            }
+            let _ = timeout_at(poll, heard(&mut wakes, &attempt)).await;
+        }
+    }
+}
+
+/// Returns when this attempt is said to have moved on.
+async fn heard(wakes: &mut tokio::sync::broadcast::Receiver<Wake>, attempt: &AttemptId) {
+    loop {
+        match wakes.recv().await {
+            Ok(Wake::Attempt(id)) if id == attempt.as_str() => return,
+            Ok(_) => {}
+            // Some were missed: look again.
+            Err(_) => return,
+        }
+    }
+}
+
+/// The same step once more, after something that was nobody's fault.
+fn again(mut step: Step, trouble: &Trouble) -> Step {
+    if trouble.actor == Actor::Operator {
+        tracing::error!(code = trouble.code, "a provider could not go on");
+    }
+    for field in &mut step.fields {
+        field.error = None;
+    }
+    step.notice = Some(Notice {
+        code: trouble.code.to_owned(),
+        tone: Tone::Refused,
+        text: Text::key("engine.try_again"),
+        advice: Some(Text::key("engine.try_again_advice")),
+    });
+    step
+}

@@ -1,0 +1,252 @@
+//! Claims: a person's POST binds the session to that browser. A GET spends nothing; a later claim from another
+//! browser takes over only when it says so explicitly, inherits nothing, and never while an answer is being checked.
+
+use super::{Connect, Error, Result, SessionView, encode};
+use crate::contract::{Begin, Next, Target};
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::{AttemptId, SessionId};
+use crate::kernel::random::{Token, hash};
+use crate::kernel::words::{AttemptState, EventKind, Purpose, SessionState};
+use crate::store::{self, Attempt, Session, SessionUpdate, Wake};
+
+/// How a browser stands to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody has claimed it.
+    Unclaimed,
+    /// This browser holds it.
+    Mine,
+    /// Another browser holds it; `busy` while an answer is being checked there.
+    Elsewhere {
+        /// Whether it cannot be taken over right now.
+        busy: bool,
+    },
+    /// Another browser holds it and it has moved too often.
+    MovedTooOften,
+    /// It has ended; `mine` when this browser held it then.
+    Ended {
+        /// How.
+        state: SessionState,
+        /// Whether this browser may see what came of it.
+        mine: bool,
+    },
+}
+
+/// What a link leads to, for a browser that has done nothing yet.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The session.
+    pub view: SessionView,
+    /// How this browser stands to it.
+    pub standing: Standing,
+    /// What the account to be repaired is called.
+    pub account: Option<String>,
+}
+
+/// What became of a claim.
+pub enum Claim {
+    /// The browser holds the session now.
+    Held {
+        /// The session.
+        id: SessionId,
+        /// The fresh cookie's value; `None` when the browser held the session before.
+        cookie: Option<Token>,
+        /// When the session ends.
+        expires_at: Millis,
+    },
+    /// It could not be had.
+    Refused(Box<Look>),
+}
+
+/// One claim, decided inside its transaction.
+struct Claiming {
+    id: SessionId,
+    cookie_hash: String,
+    takeover: bool,
+    limit: i64,
+    now: Millis,
+    attempt: Attempt,
+}
+
+impl Connect {
+    /// Reads what a link leads to. `cookie_of` gives the browser's cookie for a session.
+    ///
+    /// # Errors
+    /// `NotFound("link")`, `Unavailable`.
+    pub async fn look(&self, secret: &str, cookie_of: impl Fn(&SessionId) -> Option<String>) -> Result<Look> {
+        let mut db = self.store.read().await?;
+        let session = db.session_by_link(&hash(secret)).await?.ok_or(Error::NotFound("link"))?;
+        let attempt = match &session.attempt_id {
+            Some(id) => db.attempt(id).await?,
+            None => None,
+        };
+        let account = match (&session.purpose, &session.account_id) {
+            (Purpose::Reconnect, Some(id)) => db.account(id).await?,
+            _ => None,
+        };
+        drop(db);
+        let cookie = cookie_of(&session.id);
+        let now = self.now();
+        let standing = standing(&session, attempt.as_ref(), cookie.as_deref(), self.limits.takeovers, now);
+        let account = match account {
+            Some(account) => Some(self.read_account(account)?.profile.label),
+            None => None,
+        };
+        Ok(Look { view: self.read_session(session)?, standing, account })
+    }
+
+    /// Claims the session that a link leads to, for a browser on `host` (one of the configured ones).
+    ///
+    /// # Errors
+    /// `NotFound("link")`, `ProviderUnavailable`, `Unavailable`.
+    pub async fn claim(
+        &self,
+        secret: &str,
+        cookie_of: impl Fn(&SessionId) -> Option<String>,
+        takeover: bool,
+        host: &str,
+    ) -> Result<Claim> {
+        // A second look decides when somebody else claims between the first look and the transaction.
+        for _ in 0..3 {
+            let look = self.look(secret, &cookie_of).await?;
+            let session = &look.view.session;
+            let allowed = match look.standing {
+                Standing::Unclaimed => true,
+                Standing::Elsewhere { busy: false } => takeover,
+                Standing::Mine => {
+                    let (id, expires_at) = (session.id.clone(), session.expires_at);
+                    return Ok(Claim::Held { id, cookie: None, expires_at });
+                }
+                Standing::Elsewhere { busy: true } | Standing::MovedTooOften | Standing::Ended { .. } => {
+                    false
+                }
+            };
+            if !allowed {
+                return Ok(Claim::Refused(Box::new(look)));
+            }
+            let cookie = Token::new(self.random());
+            let claiming = Claiming {
+                id: session.id.clone(),
+                cookie_hash: cookie.hash(),
+                takeover,
+                limit: self.limits.takeovers,
+                now: self.now(),
+                attempt: self.begin(&look, host).await?,
+            };
+            match self.store.write(claiming, |claiming, tx| Box::pin(claim(claiming, tx))).await {
+                Ok(()) => {
+                    let (id, expires_at) = (session.id.clone(), session.expires_at);
+                    return Ok(Claim::Held { id, cookie: Some(cookie), expires_at });
+                }
+                Err(store::Error::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// The attempt that a claim starts with. It is stored with the claim, so a claimed session always has one.
+    async fn begin(&self, look: &Look, host: &str) -> Result<Attempt> {
+        let session = &look.view.session;
+        let slug = session.providers.first().ok_or(Error::ProviderUnavailable)?;
+        let provider = self.provider(slug)?;
+        let method = *provider.about().methods.first().ok_or(Error::ProviderUnavailable)?;
+        let begin =
+            Begin { method, email: look.view.request.email.clone(), target: self.target(session).await? };
+        let (step, state) = match provider.begin(&self.cx, begin).await {
+            Ok(Next::Step { step, state }) => (step, state),
+            Ok(_) => return Err(Error::internal("beginning", "the provider gave no step")),
+            Err(trouble) => return Err(Error::internal("beginning", trouble)),
+        };
+        let now = self.now();
+        Ok(Attempt {
+            id: AttemptId::new(now, self.random()),
+            session_id: session.id.clone(),
+            claim_no: session.claim_no + 1,
+            provider: slug.clone(),
+            method: encode(&method)
+                .map(|word| String::from_utf8_lossy(&word).trim_matches('"').to_owned())?,
+            host: host.to_owned(),
+            state: AttemptState::Live,
+            shown: encode(&super::attempts::Shown { step: *step, state })?,
+            version: 1,
+            busy_by: None,
+            busy_until: None,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// The account that a reconnect is for.
+    pub(super) async fn target(&self, session: &Session) -> Result<Option<Target>> {
+        let id = match (&session.purpose, &session.account_id) {
+            (Purpose::Reconnect, Some(id)) => id,
+            _ => return Ok(None),
+        };
+        let account = self.store.read().await?.account(id).await?.ok_or(Error::NotFound("account"))?;
+        let view = self.read_account(account)?;
+        Ok(Some(Target { identity: view.identity, profile: view.profile }))
+    }
+}
+
+fn standing(
+    session: &Session,
+    attempt: Option<&Attempt>,
+    cookie: Option<&str>,
+    takeovers: i64,
+    now: Millis,
+) -> Standing {
+    let mine = holds(session, cookie);
+    match session.state_at(now) {
+        SessionState::Open => {}
+        state => return Standing::Ended { state, mine },
+    }
+    if mine {
+        return Standing::Mine;
+    }
+    if session.claim_no == 0 {
+        return Standing::Unclaimed;
+    }
+    if session.claim_no > takeovers {
+        return Standing::MovedTooOften;
+    }
+    Standing::Elsewhere { busy: attempt.is_some_and(|attempt| attempt.is_busy(now)) }
+}
+
+/// Whether the browser with this cookie holds the session.
+pub(super) fn holds(session: &Session, cookie: Option<&str>) -> bool {
+    match (&session.cookie_hash, cookie) {
+        (Some(stored), Some(cookie)) => *stored == hash(cookie),
+        _ => false,
+    }
+}
+
+async fn claim(claiming: &Claiming, tx: &mut store::Tx) -> store::Result<()> {
+    let session = tx.session(&claiming.id).await?.ok_or(store::Error::NotFound)?;
+    let attempt = match &session.attempt_id {
+        Some(id) => tx.attempt(id).await?,
+        None => None,
+    };
+    let took_over = match standing(&session, attempt.as_ref(), None, claiming.limit, claiming.now) {
+        Standing::Unclaimed => false,
+        Standing::Elsewhere { busy: false } if claiming.takeover => true,
+        _ => return Err(store::Error::Conflict),
+    };
+    if claiming.attempt.claim_no != session.claim_no + 1 {
+        return Err(store::Error::Conflict);
+    }
+    let mut update = SessionUpdate::from(&session);
+    update.cookie_hash = Some(claiming.cookie_hash.clone());
+    update.claim_no = session.claim_no + 1;
+    update.claimed_at = Some(claiming.now);
+    update.attempt_id = Some(claiming.attempt.id.clone());
+    tx.update_session(&claiming.id, session.version, &update).await?;
+    if let Some(left) = &session.attempt_id {
+        tx.end_attempt(left, claiming.now).await?;
+        tx.wake(Wake::Attempt(left.as_str().to_owned()));
+    }
+    tx.insert_attempt(&claiming.attempt).await?;
+    let kind = if took_over { EventKind::SessionTakenOver } else { EventKind::SessionOpened };
+    tx.append_session_event(&claiming.id, kind, &[("provider", &claiming.attempt.provider)]).await?;
+    Ok(())
+}

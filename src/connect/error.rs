@@ -1,0 +1,61 @@
+//! Why a use case did not do what was asked. Codes, not sentences for people: dialects and pages have those.
+
+use std::fmt::Display;
+
+use super::Absence;
+use crate::store;
+
+/// What can go wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// A value breaks a rule. `field` is the core's own word for it.
+    #[error("{field} {rule}")]
+    Invalid {
+        /// Which value.
+        field: &'static str,
+        /// The rule it broke, as the end of a sentence that begins with the field's name.
+        rule: String,
+    },
+    /// Of the providers asked for none can be used; which and why.
+    #[error("none of the providers is available")]
+    NoProvider(Vec<(String, Absence)>),
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The session has ended and cannot be changed any more.
+    #[error("the session has ended")]
+    Ended,
+    /// Changed by somebody else at the same moment; asking again helps.
+    #[error("changed by somebody else at the same moment")]
+    Conflict,
+    /// The provider was switched off after the session was made.
+    #[error("the provider is not available any more")]
+    ProviderUnavailable,
+    /// The database is out of reach.
+    #[error("the database is not available")]
+    Unavailable(String),
+    /// A bug, or data that cannot be read.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    pub(super) fn invalid(field: &'static str, rule: impl Into<String>) -> Self {
+        Self::Invalid { field, rule: rule.into() }
+    }
+
+    pub(super) fn internal(doing: &str, error: impl Display) -> Self {
+        Self::Internal(format!("{doing}: {error}"))
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::NotFound => Self::NotFound("row"),
+            store::Error::Conflict => Self::Conflict,
+            store::Error::Unavailable { what, .. } => Self::Unavailable(what),
+            corrupt @ store::Error::Corrupt { .. } => Self::Internal(corrupt.to_string()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The use cases: making, claiming and reading sessions, the step engine, accounts, keys, deliveries. Every
+//! rule lives here once; the public APIs, the wizard and the command line are mouths on it. It names no provider
+//! and no dialect and knows nothing of HTTP.
+
+mod accounts;
+mod attempts;
+mod claims;
+mod deliveries;
+mod error;
+mod keys;
+mod sessions;
+mod settle;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use accounts::AccountView;
+pub use claims::{Claim, Look, Standing};
+pub use deliveries::DeliveryView;
+pub use error::Error;
+pub use keys::{CREDENTIALS, MANAGE, NewKey};
+pub use sessions::{CreatedSession, Goal, NewSession, SessionView};
+pub use view::View;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{Catalogue, Context, Profile, Provider};
+use crate::kernel::clock::{Clock, Millis};
+use crate::kernel::random::Random;
+use crate::kernel::seal::Marker;
+use crate::store::Store;
+
+/// What use cases give.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a provider that exists by name cannot be used here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Switched off in the configuration.
+    SwitchedOff,
+    /// Not part of this version.
+    NotBuilt,
+}
+
+/// How far things may go.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// A session lives no longer than this, whatever its backend asks for.
+    pub session_life: Duration,
+    /// How many secrets may be tried in one session.
+    pub secrets_per_session: i64,
+    /// How often a session may move to another browser.
+    pub takeovers: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { session_life: Duration::from_secs(30 * 24 * 3600), secrets_per_session: 10, takeovers: 5 }
+    }
+}
+
+/// Everything the use cases stand on.
+#[derive(Clone)]
+pub struct Connect {
+    store: Store,
+    marker: Marker,
+    catalogue: Arc<Catalogue>,
+    absent: Arc<BTreeMap<String, Absence>>,
+    cx: Context,
+    limits: Limits,
+}
+
+impl Connect {
+    /// Puts them together.
+    ///
+    /// # Errors
+    /// When the store cannot give its marker.
+    pub async fn new(
+        store: Store,
+        catalogue: Catalogue,
+        absent: BTreeMap<String, Absence>,
+        cx: Context,
+        limits: Limits,
+    ) -> Result<Self> {
+        let marker = store.marker().await?;
+        Ok(Self { store, marker, catalogue: Arc::new(catalogue), absent: Arc::new(absent), cx, limits })
+    }
+
+    /// The providers that can be used, in the order they are offered.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The rows, for readiness and for the loops.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock everything goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.cx.clock
+    }
+
+    fn now(&self) -> Millis {
+        self.cx.clock.now()
+    }
+
+    fn random(&self) -> &Random {
+        &self.cx.random
+    }
+
+    fn provider(&self, slug: &str) -> Result<&Arc<dyn Provider>> {
+        let found = self.catalogue.iter().find(|provider| provider.about().slug == slug);
+        found.ok_or(Error::ProviderUnavailable)
+    }
+
+    fn name_mark(&self, name: &str) -> String {
+        self.marker.mark("name", &[name])
+    }
+
+    fn identity_mark(&self, provider: &str, identity: &str) -> String {
+        self.marker.mark("identity", &[provider, identity])
+    }
+}
+
+/// What a backend asked for when it made the session: sealed with it, never changed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Request {
+    /// The product's own name for the person, echoed to it.
+    pub name: Option<String>,
+    /// How the product would address the person on our first page.
+    pub user_label: Option<String>,
+    /// An address the product believes to be the person's.
+    pub email: Option<String>,
+    /// Called when the account is connected.
+    pub notify_url: Option<String>,
+    /// Where the browser goes when all went well.
+    pub success_redirect_url: Option<String>,
+    /// Where the browser goes when it ended otherwise.
+    pub failure_redirect_url: Option<String>,
+    /// Go home at once instead of showing our success page.
+    pub bypass_success_screen: bool,
+}
+
+/// The public part of an account, as it is sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Details {
+    name: Option<String>,
+    identity: String,
+    profile: Profile,
+}
+
+/// Where a session's endpoint is called and what it echoes, as it is sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Target {
+    /// The URL.
+    pub url: String,
+    /// The product's own name for the person.
+    pub name: Option<String>,
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+    serde_json::to_vec(value)
+        .map(zeroize::Zeroizing::new)
+        .map_err(|error| Error::internal("encoding a value", error))
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| Error::internal("reading a stored value", error))
+}

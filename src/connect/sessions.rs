@@ -1,0 +1,290 @@
+//! Sessions from the backend's side: making, reading, listing, taking back.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use url::Url;
+
+use super::{Absence, Connect, Error, Request, Result, Target, decode, encode};
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::{AccountId, EndpointId, SessionId};
+use crate::kernel::random::Token;
+use crate::kernel::words::{Dialect, EventKind, Purpose, SessionState};
+use crate::store::{Endpoint, Session, SessionFilter, SessionUpdate, Wake};
+
+/// What the session is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Connect an account at one of these providers (slugs). An explicit list is narrowed with a line in the log,
+    /// a wildcard silently.
+    Create {
+        /// The slugs.
+        providers: Vec<String>,
+        /// Whether the backend named them one by one.
+        explicit: bool,
+    },
+    /// Repair this account.
+    Reconnect(AccountId),
+}
+
+/// A session to be made.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The API that asks.
+    pub dialect: Dialect,
+    /// What for.
+    pub goal: Goal,
+    /// When the link shall stop working; brought forward to the longest life allowed.
+    pub expires_at: Millis,
+    /// The rest.
+    pub request: Request,
+}
+
+/// A session just made, with its link's secret, which is shown this once.
+pub struct CreatedSession {
+    /// The session.
+    pub session: Session,
+    /// The link's secret.
+    pub secret: Token,
+}
+
+/// A session as its backend reads it.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// The session.
+    pub session: Session,
+    /// Where it stands now.
+    pub state: SessionState,
+    /// What was asked for.
+    pub request: Request,
+}
+
+impl Connect {
+    /// Makes a session.
+    ///
+    /// # Errors
+    /// `Invalid` (fields `expires_at`, `providers`, `account`, `notify_url`), `NoProvider`, `NotFound("account")`,
+    /// `Unavailable`.
+    pub async fn create_session(&self, new: NewSession) -> Result<CreatedSession> {
+        let now = self.now();
+        if new.expires_at <= now {
+            return Err(Error::invalid("expires_at", format!("must be in the future (it is {now} here)")));
+        }
+        let (purpose, providers, account_id) = match &new.goal {
+            Goal::Create { providers, explicit } => {
+                (Purpose::Create, self.narrow(providers, *explicit)?, None)
+            }
+            Goal::Reconnect(id) => {
+                let account =
+                    self.store.read().await?.account(id).await?.ok_or(Error::NotFound("account"))?;
+                let providers = self.narrow(std::slice::from_ref(&account.provider), true)?;
+                (Purpose::Reconnect, providers, Some(id.clone()))
+            }
+        };
+        let id = SessionId::new(now, self.random());
+        let endpoint = match &new.request.notify_url {
+            Some(url) => Some(self.notify_endpoint(&id, &new, url, now)?),
+            None => None,
+        };
+        let secret = Token::new(self.random());
+        let session = Session {
+            id,
+            dialect: new.dialect,
+            purpose,
+            state: SessionState::Open,
+            link_hash: secret.hash(),
+            providers,
+            request: encode(&new.request)?,
+            name_mark: new.request.name.as_deref().map(|name| self.name_mark(name)),
+            account_id,
+            cookie_hash: None,
+            claim_no: 0,
+            claimed_at: None,
+            attempt_id: None,
+            secrets_tried: 0,
+            cause: None,
+            seq: 0,
+            version: 1,
+            created_at: now,
+            expires_at: new.expires_at.min(now.after(self.limits.session_life)),
+            ended_at: None,
+        };
+        self.store
+            .write((session.clone(), endpoint), |(session, endpoint), tx| {
+                Box::pin(async move {
+                    tx.insert_session(session).await?;
+                    match endpoint {
+                        Some(endpoint) => tx.insert_endpoint(endpoint).await,
+                        None => Ok(()),
+                    }
+                })
+            })
+            .await?;
+        Ok(CreatedSession { session, secret })
+    }
+
+    fn notify_endpoint(
+        &self,
+        session: &SessionId,
+        new: &NewSession,
+        url: &str,
+        now: Millis,
+    ) -> Result<Endpoint> {
+        let parsed = Url::parse(url).map_err(|_| Error::invalid("notify_url", "must be an absolute URL"))?;
+        let host = parsed.host_str().unwrap_or_default();
+        if !self.cx.egress.may_reach(host) {
+            // Refused again on the address when it is called; saying so now spares the product a silent wait.
+            let rule = "points at an address this server may not call; allow its network with VESTIBULE_EGRESS_ALLOW";
+            return Err(Error::invalid("notify_url", rule));
+        }
+        let port = parsed.port_or_known_default().unwrap_or_default().to_string();
+        Ok(Endpoint {
+            id: EndpointId::new(now, self.random()),
+            dialect: new.dialect,
+            session_id: Some(session.clone()),
+            lane: self.marker.mark("lane", &[host, &port]),
+            target: encode(&Target { url: url.to_owned(), name: new.request.name.clone() })?,
+            created_at: now,
+        })
+    }
+
+    /// Leaves the providers that can be used.
+    fn narrow(&self, asked: &[String], explicit: bool) -> Result<Vec<String>> {
+        let is_here = |slug: &String| self.catalogue.iter().any(|provider| provider.about().slug == *slug);
+        let (here, missing): (Vec<_>, Vec<_>) = asked.iter().cloned().partition(is_here);
+        let why = |slug: String| {
+            let absence = self.absent.get(&slug).copied().unwrap_or(Absence::NotBuilt);
+            (slug, absence)
+        };
+        if here.is_empty() {
+            return Err(Error::NoProvider(missing.into_iter().map(why).collect()));
+        }
+        if explicit && !missing.is_empty() {
+            tracing::info!(
+                ?missing,
+                "a link was asked for with providers that are not available; they are left out"
+            );
+        }
+        Ok(here)
+    }
+
+    /// A session as its backend reads it.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`.
+    pub async fn session(&self, id: &SessionId) -> Result<SessionView> {
+        let found = self.store.read().await?.session(id).await?;
+        self.read_session(found.ok_or(Error::NotFound("session"))?)
+    }
+
+    /// What happened in a session, in order.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn timeline(&self, id: &SessionId) -> Result<Vec<crate::store::Event>> {
+        Ok(self.store.read().await?.events_of(id.as_str()).await?)
+    }
+
+    /// Sessions, newest first; with one more than `limit` when there are more.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn sessions(
+        &self,
+        dialect: Option<Dialect>,
+        name: Option<&str>,
+        before: Option<String>,
+        limit: i64,
+    ) -> Result<Vec<SessionView>> {
+        let filter = SessionFilter {
+            dialect,
+            name_mark: name.map(|name| self.name_mark(name)),
+            before,
+            limit: limit + 1,
+        };
+        let found = self.store.read().await?.sessions(&filter).await?;
+        found.into_iter().map(|session| self.read_session(session)).collect()
+    }
+
+    pub(super) fn read_session(&self, session: Session) -> Result<SessionView> {
+        Ok(SessionView { state: session.state_at(self.now()), request: decode(&session.request)?, session })
+    }
+
+    /// Takes a link back. A session that has ended stays as it is; taking back twice is fine.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Ended` when it was spent, failed or expired before, `Unavailable`.
+    pub async fn revoke_session(&self, id: &SessionId) -> Result<SessionView> {
+        self.end_session(id, SessionState::Revoked, EventKind::SessionRevoked, "revoked_by_backend").await
+    }
+
+    /// Ends an open session with an outcome and its event.
+    pub(super) async fn end_session(
+        &self,
+        id: &SessionId,
+        state: SessionState,
+        kind: EventKind,
+        cause: &'static str,
+    ) -> Result<SessionView> {
+        let ended = self
+            .store
+            .write((id.clone(), state, kind, cause, self.now()), |(id, state, kind, cause, now), tx| {
+                Box::pin(async move {
+                    let session = tx.session(id).await?.ok_or(crate::store::Error::NotFound)?;
+                    if session.state_at(*now) != SessionState::Open {
+                        return Ok(false);
+                    }
+                    let mut update = SessionUpdate::from(&session);
+                    update.state = *state;
+                    update.cause = Some((*cause).to_owned());
+                    update.ended_at = Some(*now);
+                    tx.update_session(id, session.version, &update).await?;
+                    tx.append_session_event(id, *kind, &[("cause", cause)]).await?;
+                    if let Some(attempt) = &session.attempt_id {
+                        tx.end_attempt(attempt, *now).await?;
+                        tx.wake(Wake::Attempt(attempt.as_str().to_owned()));
+                    }
+                    Ok(true)
+                })
+            })
+            .await;
+        let ended = match ended {
+            Err(crate::store::Error::NotFound) => return Err(Error::NotFound("session")),
+            other => other?,
+        };
+        let view = self.session(id).await?;
+        if ended || view.state == state { Ok(view) } else { Err(Error::Ended) }
+    }
+}
+
+/// Facts for an event, as the store takes them.
+pub(super) fn facts<'a>(pairs: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
+    pairs.iter().filter_map(|(name, value)| value.map(|value| (*name, value))).collect()
+}
+
+impl std::fmt::Debug for CreatedSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedSession").field("session", &self.session.id).finish_non_exhaustive()
+    }
+}
+
+/// A person's or product's plain facts as JSON, for the command line.
+impl SessionView {
+    /// Without anything secret.
+    pub fn to_json(&self) -> serde_json::Value {
+        let session = &self.session;
+        let facts: BTreeMap<&str, serde_json::Value> = BTreeMap::from([
+            ("id", json!(session.id)),
+            ("dialect", json!(session.dialect)),
+            ("purpose", json!(session.purpose)),
+            ("state", json!(self.state)),
+            ("cause", json!(session.cause)),
+            ("account_id", json!(session.account_id)),
+            ("providers", json!(session.providers)),
+            ("created_at", json!(session.created_at.rfc3339())),
+            ("expires_at", json!(session.expires_at.rfc3339())),
+            ("ended_at", json!(session.ended_at.map(Millis::rfc3339))),
+        ]);
+        json!(facts)
+    }
+}

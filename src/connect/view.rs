@@ -1,0 +1,111 @@
+//! What the browser that holds a session sees now. Reading it changes nothing.
+
+use super::attempts::Shown;
+use super::claims::holds;
+use super::{Connect, Error, Request, Result, SessionView, decode};
+use crate::contract::{Profile, Step};
+use crate::kernel::ids::{AttemptId, SessionId};
+use crate::kernel::words::{Purpose, SessionState};
+
+/// What to show.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// A step to answer.
+    Step {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The version an answer must name.
+        version: i64,
+        /// The provider.
+        provider: String,
+        /// The step.
+        step: Box<Step>,
+    },
+    /// An answer is being checked.
+    Busy {
+        /// The attempt, to wait for.
+        attempt: AttemptId,
+        /// The provider.
+        provider: String,
+    },
+    /// It worked.
+    Connected {
+        /// The account.
+        account: crate::kernel::ids::AccountId,
+        /// The provider.
+        provider: String,
+        /// The account's public part.
+        profile: Profile,
+        /// Whether an account was repaired rather than made.
+        repaired: bool,
+    },
+    /// It ended otherwise.
+    Ended {
+        /// How.
+        state: SessionState,
+        /// Why.
+        cause: Option<String>,
+    },
+    /// This browser does not hold the session. `state` says whether it is over.
+    NotYours {
+        /// How the session stands.
+        state: SessionState,
+    },
+}
+
+impl Connect {
+    /// What the browser with this cookie sees of a session.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`.
+    pub async fn view(&self, id: &SessionId, cookie: Option<&str>) -> Result<(SessionView, View)> {
+        let mut db = self.store.read().await?;
+        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
+        let now = self.now();
+        let state = session.state_at(now);
+        let seen = if !holds(&session, cookie) {
+            View::NotYours { state }
+        } else {
+            match (state, &session.attempt_id, &session.account_id) {
+                (SessionState::Open, Some(attempt), _) => {
+                    let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
+                    if attempt.is_busy(now) {
+                        View::Busy { attempt: attempt.id, provider: attempt.provider }
+                    } else {
+                        let shown: Shown = decode(&attempt.shown)?;
+                        View::Step {
+                            attempt: attempt.id,
+                            version: attempt.version,
+                            provider: attempt.provider,
+                            step: Box::new(shown.step),
+                        }
+                    }
+                }
+                (SessionState::Connected, _, Some(account)) => match db.account(account).await? {
+                    Some(account) => {
+                        let account = self.read_account(account)?;
+                        View::Connected {
+                            account: account.id,
+                            provider: account.provider,
+                            profile: account.profile,
+                            repaired: session.purpose == Purpose::Reconnect,
+                        }
+                    }
+                    // Connected here, deleted by the product since.
+                    None => View::Ended { state, cause: Some("account_deleted".to_owned()) },
+                },
+                _ => View::Ended { state, cause: session.cause.clone() },
+            }
+        };
+        drop(db);
+        Ok((self.read_session(session)?, seen))
+    }
+
+    /// The request of a session, for pages that only need the way home.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`.
+    pub async fn request_of(&self, id: &SessionId) -> Result<Request> {
+        Ok(self.session(id).await?.request)
+    }
+}

@@ -1,0 +1,213 @@
+//! Attempts: one try inside a session. What is shown and what the provider remembers are one sealed value,
+//! so that they can only change together.
+
+use sqlx::any::AnyRow;
+use zeroize::Zeroizing;
+
+use super::columns::Columns;
+use super::error::{Error, Result};
+use super::{Db, Tx};
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::{AttemptId, SessionId};
+use crate::kernel::words::AttemptState;
+
+const TABLE: &str = "attempts";
+const SHOWN: &str = "shown";
+
+/// The step that is shown and the provider's state behind it; the caller's bytes, sealed at rest.
+pub type Shown = Zeroizing<Vec<u8>>;
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// The session it belongs to.
+    pub session_id: SessionId,
+    /// The claim it was begun under; another browser's claim leaves it behind.
+    pub claim_no: i64,
+    /// The provider.
+    pub provider: String,
+    /// The method, as its word.
+    pub method: String,
+    /// The host it runs on, from the configured list.
+    pub host: String,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// What is shown.
+    pub shown: Shown,
+    /// Raised by every change; an answer names the version it answers.
+    pub version: i64,
+    /// Which call holds it, while a provider is being asked.
+    pub busy_by: Option<String>,
+    /// Until when that call holds it, unless it renews.
+    pub busy_until: Option<Millis>,
+    /// When it began.
+    pub created_at: Millis,
+    /// When it last changed.
+    pub updated_at: Millis,
+}
+
+impl Attempt {
+    /// Whether a call holds it at this moment.
+    pub fn is_busy(&self, now: Millis) -> bool {
+        self.busy_until.is_some_and(|until| until > now)
+    }
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, session_id, claim_no, provider, method, host, state, shown, shown_version, version, busy_by, ",
+            "busy_until, created_at, updated_at FROM attempts ",
+            $tail
+        )
+    };
+}
+
+impl Db {
+    fn lift_attempt(&self, row: &AnyRow) -> Result<Attempt> {
+        let mut columns = Columns::of(TABLE, row);
+        let id: AttemptId = columns.word(|id| id.parse().ok())?;
+        Ok(Attempt {
+            session_id: columns.word(|id| id.parse().ok())?,
+            claim_no: columns.int()?,
+            provider: columns.text()?,
+            method: columns.text()?,
+            host: columns.text()?,
+            state: columns.word(AttemptState::parse)?,
+            shown: {
+                let sealed = columns.bytes()?;
+                self.open(TABLE, SHOWN, id.as_str(), columns.int()?, &sealed)?
+            },
+            version: columns.int()?,
+            busy_by: columns.maybe_text()?,
+            busy_until: columns.maybe_time()?,
+            created_at: columns.time()?,
+            updated_at: columns.time()?,
+            id,
+        })
+    }
+
+    /// The attempt with this id.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn attempt(&mut self, id: &AttemptId) -> Result<Option<Attempt>> {
+        let found =
+            sqlx::query(select!("WHERE id = $1")).bind(id.as_str()).fetch_optional(self.conn()).await?;
+        found.as_ref().map(|row| self.lift_attempt(row)).transpose()
+    }
+}
+
+impl Tx {
+    /// Adds an attempt.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn insert_attempt(&mut self, attempt: &Attempt) -> Result<()> {
+        let shown = self.seal(TABLE, SHOWN, attempt.id.as_str(), attempt.version, &attempt.shown);
+        sqlx::query(
+            "INSERT INTO attempts (id, session_id, claim_no, provider, method, host, state, shown, shown_version, \
+             version, busy_by, busy_until, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13)",
+        )
+        .bind(attempt.id.as_str())
+        .bind(attempt.session_id.as_str())
+        .bind(attempt.claim_no)
+        .bind(&*attempt.provider)
+        .bind(&*attempt.method)
+        .bind(&*attempt.host)
+        .bind(attempt.state.as_str())
+        .bind(shown)
+        .bind(attempt.version)
+        .bind(attempt.busy_by.as_deref())
+        .bind(attempt.busy_until.map(|at| at.0))
+        .bind(attempt.created_at.0)
+        .bind(attempt.updated_at.0)
+        .execute(self.conn())
+        .await?;
+        Ok(())
+    }
+
+    /// Takes the attempt for one call to its provider: only if it is live, still has the version that was read
+    /// and nobody else's call holds it. Raises the version by one.
+    ///
+    /// # Errors
+    /// `Conflict` when it cannot be had, `Unavailable`.
+    pub async fn take_attempt(&mut self, read: &Attempt, by: &str, now: Millis, until: Millis) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE attempts SET busy_by = $1, busy_until = $2, version = version + 1, updated_at = $3 \
+             WHERE id = $4 AND version = $5 AND state = $6 AND (busy_until IS NULL OR busy_until <= $3)",
+        )
+        .bind(by)
+        .bind(until.0)
+        .bind(now.0)
+        .bind(read.id.as_str())
+        .bind(read.version)
+        .bind(AttemptState::Live.as_str())
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Keeps hold of a taken attempt while the call runs.
+    ///
+    /// # Errors
+    /// `Conflict` when it was lost, `Unavailable`.
+    pub async fn renew_attempt(&mut self, id: &AttemptId, by: &str, until: Millis) -> Result<()> {
+        let done = sqlx::query("UPDATE attempts SET busy_until = $1 WHERE id = $2 AND busy_by = $3")
+            .bind(until.0)
+            .bind(id.as_str())
+            .bind(by)
+            .execute(self.conn())
+            .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Stores what follows from a call, lets go of the attempt and raises its version, all if it still has
+    /// `version`.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else was quicker, `Unavailable`.
+    pub async fn save_attempt(
+        &mut self,
+        id: &AttemptId,
+        version: i64,
+        state: AttemptState,
+        shown: &[u8],
+        now: Millis,
+    ) -> Result<()> {
+        let sealed = self.seal(TABLE, SHOWN, id.as_str(), version + 1, shown);
+        let done = sqlx::query(
+            "UPDATE attempts SET state = $1, shown = $2, shown_version = $3, version = $3, busy_by = NULL, \
+             busy_until = NULL, updated_at = $4 WHERE id = $5 AND version = $6",
+        )
+        .bind(state.as_str())
+        .bind(sealed)
+        .bind(version + 1)
+        .bind(now.0)
+        .bind(id.as_str())
+        .bind(version)
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Ends a live attempt that was left behind and forgets what it held.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn end_attempt(&mut self, id: &AttemptId, now: Millis) -> Result<()> {
+        let current: Option<i64> =
+            sqlx::query_scalar("SELECT version FROM attempts WHERE id = $1 AND state = $2")
+                .bind(id.as_str())
+                .bind(AttemptState::Live.as_str())
+                .fetch_optional(self.conn())
+                .await?;
+        match current {
+            Some(version) => self.save_attempt(id, version, AttemptState::Ended, b"", now).await,
+            None => Ok(()),
+        }
+    }
+}

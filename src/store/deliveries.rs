@@ -1,0 +1,396 @@
+//! Deliveries: one event on its way to one endpoint. Claimed by lease, in order per endpoint and subject: only
+//! the earliest that is still due may be claimed, except for replays, which keep their id and skip the order.
+
+use sqlx::any::AnyRow;
+use zeroize::Zeroizing;
+
+use super::columns::Columns;
+use super::error::{Error, Result};
+use super::{Db, Store, Tx, Wake};
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::{DeliveryId, EndpointId, EventId};
+use crate::kernel::words::DeliveryState;
+
+const TABLE: &str = "deliveries";
+const BODY: &str = "body";
+const TRIES: &str = "delivery_tries";
+const ANSWER: &str = "answer";
+
+/// One event on its way.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its id; the receiver sees it, and replays keep it.
+    pub id: DeliveryId,
+    /// What it tells.
+    pub event_id: EventId,
+    /// Whom it tells.
+    pub endpoint_id: EndpointId,
+    /// The session or account it is about.
+    pub subject: String,
+    /// The event's number among the subject's.
+    pub seq: i64,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub tries: i64,
+    /// When it may be tried next.
+    pub due_at: Millis,
+    /// Which node is trying it.
+    pub leased_by: Option<String>,
+    /// Raised by every change.
+    pub version: i64,
+    /// What is sent, from the first try on; sealed at rest.
+    pub body: Option<Zeroizing<Vec<u8>>>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was done or given up.
+    pub ended_at: Option<Millis>,
+}
+
+/// One try at a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Try {
+    /// From one.
+    pub number: i64,
+    /// When it began.
+    pub at: Millis,
+    /// How long it took, in milliseconds.
+    pub took: i64,
+    /// The answer's status.
+    pub status: Option<i64>,
+    /// What went wrong: a stable code.
+    pub problem: Option<String>,
+    /// The first 4 KiB of the answer; sealed at rest.
+    pub answer: Option<Vec<u8>>,
+}
+
+/// What a claim asks for.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The claiming node.
+    pub by: String,
+    /// Now.
+    pub now: Millis,
+    /// Until when the claim holds.
+    pub until: Millis,
+    /// The lane to claim from.
+    pub lane: String,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// Which deliveries to list, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// Only those standing so.
+    pub state: Option<DeliveryState>,
+    /// Only those about this session or account.
+    pub subject: Option<String>,
+    /// At most this many.
+    pub limit: i64,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, event_id, endpoint_id, subject, seq, state, tries, due_at, leased_by, version, body, ",
+            "created_at, ended_at FROM deliveries ",
+            $tail
+        )
+    };
+}
+
+impl Db {
+    fn lift_delivery(&self, row: &AnyRow) -> Result<Delivery> {
+        let mut columns = Columns::of(TABLE, row);
+        let id: DeliveryId = columns.word(|id| id.parse().ok())?;
+        Ok(Delivery {
+            event_id: columns.word(|id| id.parse().ok())?,
+            endpoint_id: columns.word(|id| id.parse().ok())?,
+            subject: columns.text()?,
+            seq: columns.int()?,
+            state: columns.word(DeliveryState::parse)?,
+            tries: columns.int()?,
+            due_at: columns.time()?,
+            leased_by: columns.maybe_text()?,
+            version: columns.int()?,
+            body: match columns.maybe_bytes()? {
+                Some(sealed) => Some(self.open(TABLE, BODY, id.as_str(), 1, &sealed)?),
+                None => None,
+            },
+            created_at: columns.time()?,
+            ended_at: columns.maybe_time()?,
+            id,
+        })
+    }
+
+    /// The delivery with this id.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn delivery(&mut self, id: &DeliveryId) -> Result<Option<Delivery>> {
+        let found =
+            sqlx::query(select!("WHERE id = $1")).bind(id.as_str()).fetch_optional(self.conn()).await?;
+        found.as_ref().map(|row| self.lift_delivery(row)).transpose()
+    }
+
+    /// Deliveries, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn deliveries(&mut self, filter: &DeliveryFilter) -> Result<Vec<Delivery>> {
+        let rows = sqlx::query(select!(
+            "WHERE ($1 = '' OR state = $1) AND ($2 = '' OR subject = $2) ORDER BY id DESC LIMIT $3"
+        ))
+        .bind(filter.state.map_or("", DeliveryState::as_str))
+        .bind(filter.subject.clone().unwrap_or_default())
+        .bind(filter.limit)
+        .fetch_all(self.conn())
+        .await?;
+        rows.iter().map(|row| self.lift_delivery(row)).collect()
+    }
+
+    /// Lanes with something due, the longest waiting first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn due_lanes(&mut self, now: Millis, limit: i64) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT lane FROM deliveries WHERE state = $1 AND due_at <= $2 AND leased_by IS NULL \
+             GROUP BY lane ORDER BY MIN(due_at) LIMIT $3",
+        )
+        .bind(DeliveryState::Due.as_str())
+        .bind(now.0)
+        .bind(limit)
+        .fetch_all(self.conn())
+        .await?;
+        rows.iter().map(|row| Columns::of(TABLE, row).text()).collect()
+    }
+
+    /// When the next delivery comes due, if one is waiting.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn next_due(&mut self) -> Result<Option<Millis>> {
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT MIN(due_at) FROM deliveries WHERE state = $1 AND leased_by IS NULL")
+                .bind(DeliveryState::Due.as_str())
+                .fetch_one(self.conn())
+                .await?;
+        Ok(at.map(Millis))
+    }
+
+    /// What other nodes hold: id, holder and version, for watching whether they still live.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn leased_by_others(&mut self, by: &str) -> Result<Vec<(DeliveryId, String, i64)>> {
+        let rows = sqlx::query(
+            "SELECT id, leased_by, version FROM deliveries \
+             WHERE state = $1 AND leased_by IS NOT NULL AND leased_by <> $2 ORDER BY id LIMIT 1000",
+        )
+        .bind(DeliveryState::Due.as_str())
+        .bind(by)
+        .fetch_all(self.conn())
+        .await?;
+        let lift = |row: &AnyRow| {
+            let mut columns = Columns::of(TABLE, row);
+            Ok((columns.word(|id| id.parse().ok())?, columns.text()?, columns.int()?))
+        };
+        rows.iter().map(lift).collect()
+    }
+
+    /// The tries at a delivery, in order.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn tries(&mut self, id: &DeliveryId) -> Result<Vec<Try>> {
+        let rows = sqlx::query(
+            "SELECT number, at, took, status, problem, answer FROM delivery_tries WHERE delivery_id = $1 ORDER BY number",
+        )
+        .bind(id.as_str())
+        .fetch_all(self.conn())
+        .await?;
+        let lift = |row: &AnyRow| {
+            let mut columns = Columns::of(TRIES, row);
+            let number = columns.int()?;
+            Ok(Try {
+                number,
+                at: columns.time()?,
+                took: columns.int()?,
+                status: columns.maybe_int()?,
+                problem: columns.maybe_text()?,
+                answer: match columns.maybe_bytes()? {
+                    Some(sealed) => Some(self.open(TRIES, ANSWER, id.as_str(), number, &sealed)?.to_vec()),
+                    None => None,
+                },
+            })
+        };
+        rows.iter().map(lift).collect()
+    }
+}
+
+impl Tx {
+    /// Claims what is due in one lane, heads only.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn claim_deliveries(&mut self, due: &Due) -> Result<Vec<Delivery>> {
+        let heads = self.shared.kind.skip_locked(select!(
+            "d WHERE state = $1 AND lane = $2 AND due_at <= $3 AND leased_by IS NULL AND (out_of_order = 1 OR NOT EXISTS \
+             (SELECT 1 FROM deliveries e WHERE e.endpoint_id = d.endpoint_id AND e.subject = d.subject AND e.seq < d.seq \
+             AND e.state = $1 AND e.out_of_order = 0)) ORDER BY due_at, id LIMIT $4"
+        ));
+        let rows = sqlx::query(heads)
+            .bind(DeliveryState::Due.as_str())
+            .bind(&*due.lane)
+            .bind(due.now.0)
+            .bind(due.limit)
+            .fetch_all(self.conn())
+            .await?;
+        let mut claimed = rows.iter().map(|row| self.lift_delivery(row)).collect::<Result<Vec<_>>>()?;
+        for delivery in &mut claimed {
+            self.lease_delivery(&delivery.id, delivery.version, None, &due.by, due.until).await?;
+            delivery.version += 1;
+            delivery.leased_by = Some(due.by.clone());
+        }
+        Ok(claimed)
+    }
+
+    /// Takes a delivery, from this holder or from nobody, if it still has this version.
+    ///
+    /// # Errors
+    /// `Conflict` when it changed, `Unavailable`.
+    pub async fn lease_delivery(
+        &mut self,
+        id: &DeliveryId,
+        version: i64,
+        holder: Option<&str>,
+        by: &str,
+        until: Millis,
+    ) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET leased_by = $1, lease_until = $2, version = version + 1 \
+             WHERE id = $3 AND version = $4 AND state = $5 AND ((leased_by IS NULL AND $6 = '') OR leased_by = $6)",
+        )
+        .bind(by)
+        .bind(until.0)
+        .bind(id.as_str())
+        .bind(version)
+        .bind(DeliveryState::Due.as_str())
+        .bind(holder.unwrap_or_default())
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Keeps the body that every try sends.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn keep_body(&mut self, id: &DeliveryId, body: &[u8]) -> Result<()> {
+        let sealed = self.seal(TABLE, BODY, id.as_str(), 1, body);
+        sqlx::query("UPDATE deliveries SET body = $1 WHERE id = $2 AND body IS NULL")
+            .bind(sealed)
+            .bind(id.as_str())
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+
+    /// Writes down what became of a try and lets go: `Due` again at `due_at`, `Done` or `Dead`.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else took it over, `Unavailable`.
+    pub async fn finish_try(
+        &mut self,
+        delivery: &Delivery,
+        state: DeliveryState,
+        due_at: Millis,
+        tried: &Try,
+    ) -> Result<()> {
+        let ended_at = (state != DeliveryState::Due).then(|| self.shared.clock.now().0);
+        let done = sqlx::query(
+            "UPDATE deliveries SET state = $1, due_at = $2, ended_at = $3, tries = tries + 1, leased_by = NULL, \
+             lease_until = NULL, version = version + 1 WHERE id = $4 AND version = $5",
+        )
+        .bind(state.as_str())
+        .bind(due_at.0)
+        .bind(ended_at)
+        .bind(delivery.id.as_str())
+        .bind(delivery.version)
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(Error::Conflict);
+        }
+        let answer = tried
+            .answer
+            .as_ref()
+            .map(|plain| self.seal(TRIES, ANSWER, delivery.id.as_str(), tried.number, plain));
+        sqlx::query(
+            "INSERT INTO delivery_tries (delivery_id, number, at, took, status, problem, answer) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(delivery.id.as_str())
+        .bind(tried.number)
+        .bind(tried.at.0)
+        .bind(tried.took)
+        .bind(tried.status)
+        .bind(tried.problem.as_deref())
+        .bind(answer)
+        .execute(self.conn())
+        .await?;
+        if state != DeliveryState::Due {
+            // The subject's next delivery is at the head now.
+            self.wake(Wake::Deliveries);
+        }
+        Ok(())
+    }
+
+    /// Sends a finished or given-up delivery once more, with its id, past the order. One that is still due is
+    /// tried at once. `false` when there is none.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn replay_delivery(&mut self, id: &DeliveryId, now: Millis) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET out_of_order = CASE WHEN state = $1 THEN out_of_order ELSE 1 END, state = $1, \
+             due_at = $2, ended_at = NULL, version = version + 1 WHERE id = $3 AND leased_by IS NULL",
+        )
+        .bind(DeliveryState::Due.as_str())
+        .bind(now.0)
+        .bind(id.as_str())
+        .execute(self.conn())
+        .await?;
+        self.wake(Wake::Deliveries);
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+impl Store {
+    /// Lets go of everything a former process on this file held: deliveries and attempts. Only for the embedded
+    /// database, where the caller holds the file's lock and no other process can be at work.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn release_leases(&self) -> Result<()> {
+        self.write((), |(), tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE deliveries SET leased_by = NULL, lease_until = NULL, version = version + 1 \
+                     WHERE leased_by IS NOT NULL",
+                )
+                .execute(tx.conn())
+                .await?;
+                sqlx::query(
+                    "UPDATE attempts SET busy_by = NULL, busy_until = NULL WHERE busy_by IS NOT NULL",
+                )
+                .execute(tx.conn())
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,57 @@
+//! Bringing the schema up to date. Several nodes may try at once: each migration's row is inserted first, in
+//! the migration's own transaction, so that exactly one of them runs it and the others wait and pass over.
+
+use sqlx::AnyConnection;
+
+use super::error::{Error, Result};
+use super::fragments::Kind;
+use crate::kernel::clock::Millis;
+
+/// The migrations, in order: number (the file's date) and SQL. A released one never changes.
+const MIGRATIONS: &[(i64, &str)] =
+    &[(202_611_220_001, include_str!("../../migrations/202611220001_init.sql"))];
+
+/// Applies what is missing; gives the numbers that this call applied.
+pub(super) async fn migrate(conn: &mut AnyConnection, kind: Kind, now: Millis) -> Result<Vec<i64>> {
+    let table =
+        "CREATE TABLE IF NOT EXISTS migrations (number BIGINT NOT NULL PRIMARY KEY, at BIGINT NOT NULL)";
+    let mut made = sqlx::raw_sql(table).execute(&mut *conn).await;
+    if made.is_err() {
+        // Two nodes creating the table at the same moment: the second finds it there.
+        made = sqlx::raw_sql(table).execute(&mut *conn).await;
+    }
+    made?;
+    let newest: Option<i64> =
+        sqlx::query_scalar("SELECT MAX(number) FROM migrations").fetch_one(&mut *conn).await?;
+    let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    if newest.is_some_and(|newest| newest > known) {
+        return Err(Error::corrupt("migrations", "the database was used by a newer version of Vestibule"));
+    }
+    let mut applied = Vec::new();
+    for (number, sql) in MIGRATIONS {
+        sqlx::raw_sql(kind.begin()).execute(&mut *conn).await?;
+        match one(conn, *number, sql, now).await {
+            Ok(()) => {
+                sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
+                applied.push(*number);
+            }
+            Err(error) => {
+                sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await?;
+                if error != Error::Conflict {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(applied)
+}
+
+async fn one(conn: &mut AnyConnection, number: i64, sql: &'static str, now: Millis) -> Result<()> {
+    sqlx::query("INSERT INTO migrations (number, at) VALUES ($1, $2)")
+        .bind(number)
+        .bind(now.0)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::raw_sql(sql).execute(&mut *conn).await?;
+    Ok(())
+}

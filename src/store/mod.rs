@@ -1,0 +1,269 @@
+//! Rows, and the only room with SQL in it. It knows what a row looks like, not what a step means: whatever
+//! is secret arrives as bytes and is sealed here, bound to its table, column, row and version.
+//!
+//! One set of statements serves SQLite and PostgreSQL (through sqlx's `Any`) under seven rules: text, BIGINT and
+//! bytes only; writing transactions begin through [`Store::write`]; no branch on a constraint's name; sums are cast;
+//! no `EXISTS` as a column; no `LIKE`; times from our clock.
+
+mod accounts;
+mod attempts;
+mod columns;
+mod deliveries;
+mod error;
+mod events;
+mod fragments;
+mod keys;
+mod migrate;
+mod sessions;
+mod tx;
+mod values;
+mod wake;
+mod writer;
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::any::AnyPoolOptions;
+use sqlx::postgres::PgListener;
+use sqlx::{AnyPool, Executor};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+pub use accounts::{Account, AccountFilter, AccountUpdate};
+pub use attempts::{Attempt, Shown};
+pub use deliveries::{Delivery, DeliveryFilter, Due, Try};
+pub use error::{Error, Result};
+pub use events::{Endpoint, Event};
+pub use fragments::{Kind, sqlite_url};
+pub use keys::ApiKey;
+pub use sessions::{Session, SessionFilter, SessionUpdate};
+pub use tx::{Db, Tx};
+pub use wake::Wake;
+
+use crate::kernel::clock::Clock;
+use crate::kernel::random::Random;
+use crate::kernel::seal::KeyRing;
+use tx::{Conn, Shared};
+use wake::Bell;
+use writer::{Job, Write, Writer};
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// `sqlite://…?mode=rwc` or `postgres://…`.
+    pub url: String,
+    /// Connections at most; the reading ones on SQLite.
+    pub connections: u32,
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: AnyPool,
+    shared: Shared,
+    bell: Bell,
+    /// SQLite's one writer; `None` on PostgreSQL.
+    writer: Option<mpsc::Sender<Box<dyn Job>>>,
+}
+
+impl Store {
+    /// Connects, brings the schema up to date and checks that the key ring fits what is sealed.
+    ///
+    /// # Errors
+    /// `Unavailable`, or `Corrupt` when the key ring lacks a key that the database was sealed with.
+    pub async fn open(address: &Address, ring: KeyRing, clock: Clock, random: Random) -> Result<Self> {
+        let kind = kind(address)?;
+        let pool = connect(address, kind).await?;
+        let mut conn = pool.acquire().await?;
+        let applied = migrate::migrate(&mut conn, kind, clock.now()).await?;
+        drop(conn);
+        if !applied.is_empty() {
+            tracing::info!(?applied, "the database schema was brought up to date");
+        }
+        let bell = Bell::new();
+        let shared = Shared { ring: Arc::new(ring), kind, clock, random };
+        let writer = match kind {
+            Kind::Sqlite => {
+                let (sender, jobs) = mpsc::channel(4096);
+                let writer =
+                    Writer { url: address.url.clone(), db: shared.clone(), bell: bell.clone(), jobs };
+                tokio::spawn(writer.run());
+                Some(sender)
+            }
+            Kind::Postgres => {
+                tokio::spawn(listen(address.url.clone(), bell.clone()));
+                None
+            }
+        };
+        let store = Self { pool, shared, bell, writer };
+        store.check_ring().await?;
+        Ok(store)
+    }
+
+    /// The names of the keys that the database was sealed with; empty for a new one. Needs no key ring: it
+    /// decides whether one may be made.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn sealed_with(address: &Address) -> Result<Vec<String>> {
+        let kind = kind(address)?;
+        let pool = connect(address, kind).await?;
+        let mut conn = pool.acquire().await?;
+        let ids = values::key_ids(&mut conn).await;
+        drop(conn);
+        pool.close().await;
+        ids
+    }
+
+    /// Which database it is.
+    pub fn kind(&self) -> Kind {
+        self.shared.kind
+    }
+
+    /// A connection for reading.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn read(&self) -> Result<Db> {
+        Ok(Db { conn: Conn::Pooled(self.pool.acquire().await?), shared: self.shared.clone() })
+    }
+
+    /// Runs `run` over `context` in a transaction. It may run more than once, must await nothing but the
+    /// transaction, and completes even when the caller goes away. Committed when it gives `Ok`.
+    ///
+    /// # Errors
+    /// Whatever `run` gives, or `Unavailable`.
+    pub async fn write<C, T>(
+        &self,
+        context: C,
+        run: for<'a> fn(&'a C, &'a mut Tx) -> BoxFuture<'a, Result<T>>,
+    ) -> Result<T>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Write { context, run, kept: None, reply });
+        match &self.writer {
+            Some(writer) => writer.send(job).await.map_err(|_| stopped())?,
+            None => {
+                let store = self.clone();
+                tokio::spawn(store.write_alone(job));
+            }
+        }
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn write_alone(self, mut job: Box<dyn Job>) {
+        for round in 0..5u32 {
+            let ran = match self.read().await {
+                Ok(db) => {
+                    let mut tx = Tx::new(db);
+                    let ran = tx.transaction(self.shared.kind, job.as_mut()).await;
+                    if matches!(ran, Err(Error::Unavailable { retry: false, .. })) {
+                        // Whatever state the connection is in, nobody else shall have it.
+                        if let Conn::Pooled(conn) = tx.db.conn {
+                            drop(conn.detach());
+                        }
+                    }
+                    ran
+                }
+                Err(error) => Err(error),
+            };
+            match ran {
+                // The listener rings for every node, this one included; ringing here as well saves the round trip.
+                Ok(wakes) => {
+                    self.bell.ring(wakes);
+                    return job.answer(None);
+                }
+                Err(Error::Unavailable { retry: true, .. }) if round < 4 => {
+                    let pause = 5.0 * f64::from(1 << round) * (0.5 + self.shared.random.fraction());
+                    tokio::time::sleep(Duration::from_secs_f64(pause / 1000.0)).await;
+                }
+                Err(error) => return job.answer(Some(error)),
+            }
+        }
+    }
+
+    /// Wake-ups from now on. A slow listener may miss some: poll as well.
+    pub fn wakes(&self) -> broadcast::Receiver<Wake> {
+        self.bell.listen()
+    }
+
+    /// How far the database's clock is from ours, in milliseconds; zero for the embedded one.
+    ///
+    /// # Errors
+    /// `Unavailable`: also how readiness is told.
+    pub async fn skew(&self) -> Result<i64> {
+        let mut db = self.read().await?;
+        match self.shared.kind.clock() {
+            Some(sql) => {
+                let theirs: i64 = sqlx::query_scalar(sql).fetch_one(db.conn()).await?;
+                Ok(theirs - self.shared.clock.now().0)
+            }
+            None => {
+                let _: i64 =
+                    sqlx::query_scalar("SELECT COUNT(*) FROM migrations").fetch_one(db.conn()).await?;
+                Ok(0)
+            }
+        }
+    }
+
+    /// Waits until everything written is committed and closes the connections.
+    pub async fn close(self) {
+        if let Some(writer) = self.writer {
+            // The writer ends when the last sender is gone; other clones of the store must be gone by now.
+            drop(writer);
+        }
+        self.pool.close().await;
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("kind", &self.shared.kind).finish_non_exhaustive()
+    }
+}
+
+fn stopped() -> Error {
+    Error::Unavailable { what: "the store has stopped".to_owned(), retry: false }
+}
+
+fn kind(address: &Address) -> Result<Kind> {
+    Kind::of(&address.url).ok_or_else(|| Error::Unavailable {
+        what: "the database URL begins neither with sqlite: nor with postgres:".to_owned(),
+        retry: false,
+    })
+}
+
+async fn connect(address: &Address, kind: Kind) -> Result<AnyPool> {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+    let pool = AnyPoolOptions::new()
+        .max_connections(address.connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(kind == Kind::Postgres)
+        .after_connect(move |conn, _| {
+            Box::pin(async move { conn.execute(kind.greeting()).await.map(|_| ()) })
+        })
+        .connect(&address.url)
+        .await?;
+    Ok(pool)
+}
+
+/// Passes PostgreSQL's notifications on to this node's listeners, for as long as the process lives.
+async fn listen(url: String, bell: Bell) {
+    loop {
+        match PgListener::connect(&url).await {
+            Ok(mut listener) => {
+                if listener.listen(Wake::CHANNEL).await.is_ok() {
+                    while let Ok(notification) = listener.recv().await {
+                        bell.ring(Wake::decode(notification.payload()).into_iter().collect());
+                    }
+                }
+            }
+            Err(error) => tracing::debug!(error = %error, "the wake-up connection is down; polling goes on"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
