@@ -1,0 +1,232 @@
+//! Settings: compiled-in defaults, then the operator's file, then the environment. All problems are found at
+//! once, before anything listens. Sections are handed down by `main`; nobody else reads settings.
+
+mod keyfile;
+mod layers;
+mod public_url;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+pub use keyfile::{KeyFileError, create as create_key_file, read as read_key_file};
+pub use public_url::PublicUrl;
+
+use crate::kernel::secret::Secret;
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen and how to be reached.
+    pub server: Server,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// The key ring.
+    pub keys: Keys,
+    /// The way out.
+    pub egress: Egress,
+    /// The product that asks; `None` to go by where people are sent back to.
+    pub product_name: Option<String>,
+    /// A session lives no longer than this.
+    pub session_life: Duration,
+    /// Logging.
+    pub log: Log,
+    /// Each provider's own section, raw: the provider reads it.
+    pub providers: BTreeMap<String, toml::Table>,
+}
+
+/// Where to listen and how to be reached.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// How people reach it.
+    pub public_url: PublicUrl,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Its URL; `None` for a SQLite file in the data directory.
+    pub url: Option<Secret>,
+    /// Connections at most.
+    pub connections: u32,
+}
+
+/// The key ring.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// The ring itself, when it was given.
+    pub ring: Option<Secret>,
+    /// The file it is read from otherwise.
+    pub file: PathBuf,
+}
+
+/// The way out.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    /// Networks allowed besides the public internet.
+    pub allow: Vec<IpNet>,
+    /// A name server of one's own.
+    pub dns_server: Option<SocketAddr>,
+    /// Further authorities.
+    pub extra_ca_file: Option<PathBuf>,
+}
+
+/// Logging.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The filter.
+    pub filter: String,
+    /// JSON lines rather than text.
+    pub json: bool,
+}
+
+/// The settings as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    listen: String,
+    public_url: String,
+    data_dir: String,
+    database_url: Secret,
+    database_connections: i64,
+    keys: Secret,
+    key_file: String,
+    egress_allow: Vec<String>,
+    dns_server: String,
+    extra_ca_file: String,
+    product_name: String,
+    session_max_days: i64,
+    log: String,
+    log_format: String,
+    providers: BTreeMap<String, toml::Table>,
+}
+
+impl Config {
+    /// Reads the settings from the environment given and the file it names.
+    ///
+    /// # Errors
+    /// Every problem, a sentence each, beginning with the key.
+    pub fn load(environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Vec<String>> {
+        let table = layers::merged(environment)?;
+        let raw: Raw = table.try_into().map_err(|error: toml::de::Error| vec![error.message().to_owned()])?;
+        let mut problems = Problems::default();
+        let config = raw.read(&mut problems);
+        match config {
+            Some(config) if problems.0.is_empty() => Ok(config),
+            _ => Err(problems.0),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn note<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|rule| self.0.push(format!("{key}: {rule}"))).ok()
+    }
+
+    fn range(&mut self, key: &str, value: i64, least: i64, most: i64) -> Option<u32> {
+        let fits = u32::try_from(value).ok().filter(|_| (least..=most).contains(&value));
+        self.note(key, fits.ok_or_else(|| format!("must be a whole number from {least} to {most}")))
+    }
+}
+
+impl Raw {
+    fn read(self, problems: &mut Problems) -> Option<Config> {
+        let address = |text: &str| {
+            text.parse::<SocketAddr>()
+                .map_err(|_| "must be an address and port, such as 127.0.0.1:8080".to_owned())
+        };
+        let listen = problems.note("listen", address(&self.listen));
+        let public_url = match (non_empty(&self.public_url), listen) {
+            (Some(url), _) => problems.note("public_url", PublicUrl::parse(url)),
+            (None, Some(listen)) => Some(PublicUrl::of_listener(listen)),
+            (None, None) => None,
+        };
+        let loopback = public_url.as_ref().is_some_and(PublicUrl::is_loopback);
+        let allow = problems.note("egress_allow", networks(&self.egress_allow, loopback));
+        let dns_server = match non_empty(&self.dns_server) {
+            Some(text) => problems.note("dns_server", address(text)).map(Some),
+            None => Some(None),
+        };
+        let data_dir = PathBuf::from(&self.data_dir);
+        if self.data_dir.is_empty() {
+            problems.0.push("data_dir: must name a directory".to_owned());
+        }
+        let url = non_empty(self.database_url.reveal()).map(Secret::new);
+        if let Some(url) = &url {
+            let scheme = url.reveal().split(':').next().unwrap_or_default();
+            if !matches!(scheme, "sqlite" | "postgres" | "postgresql") {
+                problems.0.push("database_url: must begin with postgres:// or sqlite://".to_owned());
+            }
+        }
+        let connections = problems.range("database_connections", self.database_connections, 1, 200);
+        let days = problems.range("session_max_days", self.session_max_days, 1, 365);
+        let json = match self.log_format.as_str() {
+            "json" => Some(true),
+            "text" => Some(false),
+            _ => problems.note("log_format", Err("must be text or json".to_owned())),
+        };
+        let key_file =
+            non_empty(&self.key_file).map_or_else(|| data_dir.join("vestibule.key"), PathBuf::from);
+        Some(Config {
+            server: Server { listen: listen?, public_url: public_url? },
+            database: Database { url, connections: connections? },
+            keys: Keys { ring: non_empty(self.keys.reveal()).map(Secret::new), file: key_file },
+            egress: Egress {
+                allow: allow?,
+                dns_server: dns_server?,
+                extra_ca_file: non_empty(&self.extra_ca_file).map(PathBuf::from),
+            },
+            product_name: non_empty(&self.product_name).map(str::to_owned),
+            session_life: Duration::from_secs(u64::from(days?) * 24 * 3600),
+            log: Log { filter: self.log, json: json? },
+            providers: self.providers,
+            data_dir,
+        })
+    }
+}
+
+fn non_empty(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+fn networks(texts: &[String], loopback_allowed: bool) -> Result<Vec<IpNet>, String> {
+    let mut networks = Vec::new();
+    for text in texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+        let alone = text.parse::<std::net::IpAddr>().map(IpNet::from);
+        let network: IpNet = text
+            .parse::<IpNet>()
+            .or(alone)
+            .map_err(|_| format!("{text} is not a network such as 10.0.0.0/8"))?;
+        let loopbacks: [IpNet; 2] = [
+            IpNet::from(std::net::IpAddr::from([127, 0, 0, 1])),
+            IpNet::from(std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)),
+        ];
+        let in_loopback = network.addr().is_loopback() || loopbacks.iter().any(|ip| network.contains(ip));
+        if in_loopback && !loopback_allowed {
+            return Err(format!(
+                "{text} holds loopback addresses, which may be allowed only while public_url is itself loopback"
+            ));
+        }
+        networks.push(network);
+    }
+    Ok(networks)
+}
+
+/// The SQLite file of a data directory.
+pub fn database_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("vestibule.db")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The error envelope that every JSON route answers with, as `application/json`: strict clients do not read
+//! `application/problem+json`.
+
+use serde::Serialize;
+
+/// An error as a caller reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Envelope {
+    /// A few words.
+    pub title: String,
+    /// Which field or thing, which rule, and the way out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The request's id, to quote to support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// A stable type, `errors/…`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// The kinds of error, with their status and title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A value breaks a rule.
+    InvalidParameters,
+    /// A required value is absent.
+    MissingParameters,
+    /// The body is not JSON.
+    MalformedRequest,
+    /// The body is too large.
+    ContentTooLarge,
+    /// `limit` is too large.
+    LimitTooHigh,
+    /// No key was sent.
+    MissingCredentials,
+    /// The key is unknown or was revoked.
+    InvalidCredentials,
+    /// The key may not do this.
+    InsufficientPrivileges,
+    /// There is no such thing.
+    ResourceNotFound,
+    /// The method does not go with the path.
+    MethodNotAllowed,
+    /// The body is of a type that is not read.
+    UnsupportedMediaType,
+    /// The request came for a host that this server does not serve.
+    MisdirectedRequest,
+    /// It was done before, or it is too late for it.
+    ActionAlreadyPerformed,
+    /// A bug.
+    UnexpectedError,
+    /// A documented route of the original API that is not served.
+    FeatureNotImplemented,
+    /// The database is out of reach.
+    ServiceUnavailable,
+}
+
+impl Kind {
+    fn spelt(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::InvalidParameters => (400, "errors/invalid_parameters", "Invalid parameters"),
+            Self::MissingParameters => (400, "errors/missing_parameters", "Missing parameters"),
+            Self::MalformedRequest => (400, "errors/malformed_request", "Malformed request"),
+            Self::ContentTooLarge => (400, "errors/content_too_large", "Content too large"),
+            Self::LimitTooHigh => (400, "errors/limit_too_high", "Limit too high"),
+            Self::MissingCredentials => (401, "errors/missing_credentials", "Missing credentials"),
+            Self::InvalidCredentials => (401, "errors/invalid_credentials", "Invalid credentials"),
+            Self::InsufficientPrivileges => {
+                (401, "errors/insufficient_privileges", "Insufficient privileges")
+            }
+            Self::ResourceNotFound => (404, "errors/resource_not_found", "Resource not found"),
+            Self::MethodNotAllowed => (405, "errors/method_not_allowed", "Method not allowed"),
+            Self::UnsupportedMediaType => (415, "errors/unsupported_media_type", "Unsupported media type"),
+            Self::MisdirectedRequest => (421, "errors/misdirected_request", "Misdirected request"),
+            Self::ActionAlreadyPerformed => {
+                (422, "errors/action_already_performed", "Action already performed")
+            }
+            Self::UnexpectedError => (500, "errors/unexpected_error", "Unexpected error"),
+            Self::FeatureNotImplemented => (501, "errors/feature_not_implemented", "Feature not implemented"),
+            Self::ServiceUnavailable => (503, "errors/service_unavailable", "Service unavailable"),
+        }
+    }
+
+    /// The envelope, with what there is to say.
+    pub fn detail(self, detail: impl Into<String>) -> Envelope {
+        let (status, kind, title) = self.spelt();
+        Envelope { title: title.to_owned(), detail: Some(detail.into()), instance: None, kind, status }
+    }
+}

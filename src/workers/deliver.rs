@@ -1,0 +1,304 @@
+//! Telling the backends: due deliveries are leased, called, and their tries written down.
+//!
+//! A delivery's body is rendered on its first try and kept, so every retry is the same to the byte. Deliveries to
+//! one host share a lane with a few places, so a slow host holds up nobody else. A lease of another node is taken
+//! over only after it was seen unchanged for the lease and a quarter on this node's own clock of passing time,
+//! so clocks that disagree cannot make two nodes call at once.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use url::Url;
+
+use super::schedule;
+use super::sign::Signer;
+use crate::connect::Target;
+use crate::dialects::postpress;
+use crate::kernel::clock::Clock;
+use crate::kernel::egress::{Egress, Request};
+use crate::kernel::ids::DeliveryId;
+use crate::kernel::random::{Random, Token};
+use crate::kernel::secret::Secret;
+use crate::kernel::words::{DeliveryState, Dialect};
+use crate::store::{self, Delivery, Due, Store, Try};
+
+/// How long a receiver may take.
+const CALL: Duration = Duration::from_secs(30);
+/// How long a lease lasts: longer than any call it covers.
+const LEASE: Duration = Duration::from_secs(40);
+/// Calls at once on this node, and to one host.
+const PLACES: usize = 64;
+const LANE_PLACES: usize = 4;
+/// How much of an answer is kept.
+const KEPT: usize = 4096;
+/// How long nothing happens at most before the rows are looked at again.
+const POLL: Duration = Duration::from_secs(1);
+/// How often other nodes' leases are looked at.
+const WATCH: Duration = Duration::from_secs(5);
+
+/// What the loop needs.
+#[derive(Clone)]
+pub struct Deliver {
+    store: Store,
+    egress: Egress,
+    clock: Clock,
+    random: Random,
+    signer: Signer,
+    /// This process's name on its leases; never reused.
+    node: String,
+}
+
+/// Other nodes' leases: holder, version, and since when they look so.
+type Watched = HashMap<DeliveryId, (String, i64, Instant)>;
+
+impl Deliver {
+    /// Puts it together. `secret` signs every call.
+    pub fn new(store: Store, egress: Egress, clock: Clock, random: Random, secret: &Secret) -> Self {
+        let node = Token::new(&random).hash();
+        Self { store, egress, clock, random, signer: Signer::new(secret), node }
+    }
+
+    /// Runs until told to stop; calls under way are finished then.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut wakes = self.store.wakes();
+        let mut calls: JoinSet<String> = JoinSet::new();
+        let mut lanes: HashMap<String, usize> = HashMap::new();
+        let mut watched = Watched::new();
+        let mut watched_at = Instant::now();
+        while !*stop.borrow() {
+            if let Err(error) = self.fill(&mut calls, &mut lanes).await {
+                tracing::warn!(error = %error, "deliveries could not be claimed");
+                tokio::time::sleep(POLL).await;
+            }
+            if watched_at.elapsed() >= WATCH {
+                watched_at = Instant::now();
+                if let Err(error) = self.take_over(&mut watched, &mut calls, &mut lanes).await {
+                    tracing::warn!(error = %error, "other nodes' deliveries could not be looked at");
+                }
+            }
+            tokio::select! {
+                _ = stop.changed() => {}
+                // Whatever was missed, the rows tell.
+                _ = wakes.recv() => {}
+                () = tokio::time::sleep(POLL) => {}
+                Some(ended) = calls.join_next(), if !calls.is_empty() => leave(&mut lanes, ended),
+            }
+            while let Some(ended) = calls.try_join_next() {
+                leave(&mut lanes, ended);
+            }
+        }
+        while calls.join_next().await.is_some() {}
+    }
+
+    /// Starts calls while there are places.
+    async fn fill(
+        &self,
+        calls: &mut JoinSet<String>,
+        lanes: &mut HashMap<String, usize>,
+    ) -> store::Result<()> {
+        if calls.len() >= PLACES {
+            return Ok(());
+        }
+        let due = self.store.read().await?.due_lanes(self.clock.now(), 256).await?;
+        for lane in due {
+            let free =
+                LANE_PLACES.saturating_sub(lanes.get(&lane).copied().unwrap_or(0)).min(PLACES - calls.len());
+            if free == 0 {
+                continue;
+            }
+            let now = self.clock.now();
+            let limit = i64::try_from(free).unwrap_or(1);
+            let due = Due { by: self.node.clone(), now, until: now.after(LEASE), lane: lane.clone(), limit };
+            let claimed = self.store.write(due, |due, tx| Box::pin(tx.claim_deliveries(due))).await?;
+            for delivery in claimed {
+                self.start(delivery, lane.clone(), calls, lanes);
+            }
+        }
+        Ok(())
+    }
+
+    fn start(
+        &self,
+        delivery: Delivery,
+        lane: String,
+        calls: &mut JoinSet<String>,
+        lanes: &mut HashMap<String, usize>,
+    ) {
+        *lanes.entry(lane.clone()).or_default() += 1;
+        let this = self.clone();
+        calls.spawn(async move {
+            let id = delivery.id.clone();
+            if let Err(error) = this.deliver(delivery).await {
+                tracing::warn!(delivery.id = %id, error = %error, "a delivery's try could not be written down");
+            }
+            lane
+        });
+    }
+
+    /// Takes over what dead nodes held.
+    async fn take_over(
+        &self,
+        watched: &mut Watched,
+        calls: &mut JoinSet<String>,
+        lanes: &mut HashMap<String, usize>,
+    ) -> store::Result<()> {
+        let leased = self.store.read().await?.leased_by_others(&self.node).await?;
+        let mut seen = Watched::new();
+        for (id, holder, version) in leased {
+            let since = match watched.get(&id) {
+                Some((known, at, since)) if *known == holder && *at == version => *since,
+                _ => Instant::now(),
+            };
+            seen.insert(id, (holder, version, since));
+        }
+        *watched = seen;
+        let dead: Vec<_> = watched
+            .iter()
+            .filter(|(_, (_, _, since))| since.elapsed() > LEASE + LEASE / 4)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in dead {
+            let Some((holder, version, _)) = watched.remove(&id) else { continue };
+            let until = self.clock.now().after(LEASE);
+            let context = (id.clone(), version, holder, self.node.clone(), until);
+            let taken = self
+                .store
+                .write(context, |(id, version, holder, by, until), tx| {
+                    Box::pin(tx.lease_delivery(id, *version, Some(holder), by, *until))
+                })
+                .await;
+            match taken {
+                Ok(()) => {
+                    if let Some(delivery) = self.store.read().await?.delivery(&id).await? {
+                        tracing::info!(delivery.id = %id, "a delivery was taken over from a node that is gone");
+                        self.start(delivery, String::new(), calls, lanes);
+                    }
+                }
+                Err(store::Error::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// One try, written down.
+    async fn deliver(&self, delivery: Delivery) -> store::Result<()> {
+        let began = Instant::now();
+        let at = self.clock.now();
+        let number = delivery.tries + 1;
+        let mut tried = Try { number, at, took: 0, status: None, problem: None, answer: None };
+        let mut wish = None;
+        let outcome = match self.prepare(&delivery).await? {
+            None => {
+                tried.problem = Some("nothing_to_tell".to_owned());
+                Ending::Final
+            }
+            Some((url, body)) => {
+                let mut headers = self.signer.headers(delivery.id.as_str(), at, &body);
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                let host = url.host_str().unwrap_or_default().to_owned();
+                let request = Request {
+                    method: Method::POST,
+                    url,
+                    headers,
+                    body: body.into(),
+                    time_limit: CALL,
+                    size_limit: KEPT,
+                };
+                match self.egress.send(request).await {
+                    Ok(answer) => {
+                        wish = retry_after(&answer.headers);
+                        tried.status = Some(i64::from(answer.status.as_u16()));
+                        tried.answer = Some(answer.body);
+                        Ending::of_status(answer.status.as_u16())
+                    }
+                    Err(error) => {
+                        tracing::info!(delivery.id = %delivery.id, host, problem = error.code(), "a call failed");
+                        tried.problem = Some(error.code().to_owned());
+                        Ending::Again
+                    }
+                }
+            }
+        };
+        tried.took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let wait = schedule::delay(number, wish, &self.random);
+        let (state, due_at) = match (outcome, wait) {
+            (Ending::Taken, _) => (DeliveryState::Done, at),
+            (Ending::Again, Some(wait)) => (DeliveryState::Due, self.clock.now().after(wait)),
+            (Ending::Again, None) | (Ending::Final, _) => {
+                tracing::error!(delivery.id = %delivery.id, tries = number, "a delivery was given up");
+                (DeliveryState::Dead, at)
+            }
+        };
+        self.store
+            .write((delivery, state, due_at, tried), |(delivery, state, due_at, tried), tx| {
+                Box::pin(tx.finish_try(delivery, *state, *due_at, tried))
+            })
+            .await
+    }
+
+    /// Where to call and what to send; `None` when there is nothing to tell any more.
+    async fn prepare(&self, delivery: &Delivery) -> store::Result<Option<(Url, Vec<u8>)>> {
+        let mut db = self.store.read().await?;
+        let Some(endpoint) = db.endpoint(&delivery.endpoint_id).await? else { return Ok(None) };
+        let event = db.event(&delivery.event_id).await?;
+        drop(db);
+        let Ok(target) = serde_json::from_slice::<Target>(&endpoint.target) else { return Ok(None) };
+        let Ok(url) = Url::parse(&target.url) else { return Ok(None) };
+        if let Some(body) = &delivery.body {
+            return Ok(Some((url, body.to_vec())));
+        }
+        let Some(event) = event else { return Ok(None) };
+        let rendered = match endpoint.dialect {
+            Dialect::Postpress => postpress::notify_body(event.kind, &event.subject, target.name.as_deref()),
+            Dialect::Riposte => None,
+        };
+        let Some(body) = rendered else { return Ok(None) };
+        self.store
+            .write((delivery.id.clone(), body.clone()), |(id, body), tx| Box::pin(tx.keep_body(id, body)))
+            .await?;
+        Ok(Some((url, body)))
+    }
+}
+
+/// What a try comes to.
+enum Ending {
+    Taken,
+    Again,
+    Final,
+}
+
+impl Ending {
+    /// Any 2xx is taken; 410 says never again; everything else, redirects included, may pass.
+    fn of_status(status: u16) -> Self {
+        match status {
+            200..=299 => Self::Taken,
+            410 => Self::Final,
+            _ => Self::Again,
+        }
+    }
+}
+
+/// `Retry-After` in seconds; its other form, a date, is left unread.
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn leave(lanes: &mut HashMap<String, usize>, ended: Result<String, tokio::task::JoinError>) {
+    match ended {
+        Ok(lane) => {
+            if let Some(places) = lanes.get_mut(&lane) {
+                *places = places.saturating_sub(1);
+                if *places == 0 {
+                    lanes.remove(&lane);
+                }
+            }
+        }
+        Err(error) => tracing::error!(error = %error, "a delivery's task ended badly"),
+    }
+}

@@ -1,0 +1,6 @@
+//! The loops behind the server, over leased rows. They decide nothing: what happened was decided, and written
+//! down, by the use cases.
+
+pub mod deliver;
+mod schedule;
+mod sign;

@@ -1,0 +1,65 @@
+//! When a delivery is tried again: fourteen tries over three days.
+
+use std::time::Duration;
+
+use crate::kernel::random::Random;
+
+const SECOND: u64 = 1;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// Seconds to wait after the first, second, … failed try. The last one's failure is final.
+const DELAYS: &[u64] = &[
+    5 * SECOND,
+    30 * SECOND,
+    2 * MINUTE,
+    10 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    8 * HOUR,
+    12 * HOUR,
+    12 * HOUR,
+    16 * HOUR,
+    16 * HOUR,
+];
+
+/// A receiver's `Retry-After` counts up to here.
+const LONGEST_WISH: u64 = HOUR;
+
+/// How long to wait after `tries` failed tries, give or take a tenth, so that receivers that fell together are
+/// not called together; no less than the receiver asked for. `None` when it was the last.
+pub(super) fn delay(tries: i64, wish: Option<u64>, random: &Random) -> Option<Duration> {
+    let at = usize::try_from(tries).ok()?.checked_sub(1)?;
+    let planned = Duration::from_secs(*DELAYS.get(at)?).mul_f64(0.9 + 0.2 * random.fraction());
+    let wished = Duration::from_secs(wish.unwrap_or(0).min(LONGEST_WISH));
+    Some(planned.max(wished))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_go_on_for_three_days_and_then_end() {
+        let random = Random::new(|bytes| bytes.fill(0x7f));
+        let mut total = Duration::ZERO;
+        let mut tries = 1;
+        while let Some(wait) = delay(tries, None, &random) {
+            total += wait;
+            tries += 1;
+        }
+        assert_eq!(tries, 14);
+        let days = total.as_secs_f64() / 86_400.0;
+        assert!((2.9..3.3).contains(&days), "{days} days");
+    }
+
+    #[test]
+    fn a_receiver_s_wish_is_kept_up_to_an_hour() {
+        let random = Random::system();
+        assert_eq!(delay(1, Some(90), &random), Some(Duration::from_secs(90)));
+        assert_eq!(delay(1, Some(1_000_000), &random), Some(Duration::from_secs(3600)));
+        assert!(delay(1, None, &random).unwrap() < Duration::from_secs(6));
+    }
+}
