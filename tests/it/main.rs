@@ -1,2 +1,11 @@
-//! x
-fn main() {}
+//! The integration tests: one binary that drives the built server beside real peers.
+//!
+//! One binary, because linking is what costs time; a folder per subject, because people look there.
+
+// Helpers shared by tests are test code too, so clippy's leave for tests covers them.
+#![cfg(test)]
+
+// A part offers what the tests of several areas need, and not every area exists at every commit.
+#[expect(clippy::allow_attributes, reason = "an expectation would fail on the day everything is used")]
+#[allow(dead_code, reason = "parts are a library for the tests beside them")]
+mod parts;

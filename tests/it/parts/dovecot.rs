@@ -1,0 +1,179 @@
+//! A real Dovecot: IMAP with TLS from the first byte and with STARTTLS, users that change while it
+//! runs, and its log to count what arrived.
+//!
+//! Dovecot counts a client at the server's own address as secure and then lets it log in without TLS.
+//! [`Dovecot::starttls_strict`] is a second loopback address where it does not.
+
+use super::certs::{Ca, Leaf};
+use super::process::Process;
+use super::scratch::{Scratch, mode, user};
+use super::{free_port, local, tool, wire::Wire};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+/// The owner of all mailboxes; Dovecot refuses to read mail as root.
+const MAIL_USER: &str = "nobody";
+
+/// A running server.
+pub struct Dovecot {
+    // Dropped first: the folder must outlive the process that writes into it.
+    _process: Process,
+    folder: Scratch,
+    imap: u16,
+    imaps: u16,
+    users: Mutex<Users>,
+}
+
+struct Users {
+    passwords: BTreeMap<String, String>,
+    /// Dovecot re-reads the file only if its time in whole seconds or its size changed, so each
+    /// writing gets a time of its own.
+    generation: u64,
+}
+
+impl Dovecot {
+    /// Starts a server that shows a certificate of the given kind for `localhost` and loopback.
+    pub fn start(ca: &Ca, leaf: Leaf) -> Self {
+        Self::start_named(ca, leaf, &[])
+    }
+
+    /// The same with further names in the certificate.
+    pub fn start_named(ca: &Ca, leaf: Leaf, names: &[&str]) -> Self {
+        let folder = Scratch::new("dovecot");
+        let (imap, imaps) = (free_port(), free_port());
+        let names = [&["localhost", "127.0.0.1", "127.0.0.2"], names].concat();
+        let files = ca.leaf(leaf, &names);
+        folder.folder("mail", Some(user(MAIL_USER).0));
+        folder.folder("raw", Some(user(MAIL_USER).0));
+        folder.folder("base", None);
+        let config = include_str!("dovecot.conf")
+            .replace("@ROOT@", folder.path().to_str().expect("a plain path"))
+            .replace("@IMAP@", &imap.to_string())
+            .replace("@IMAPS@", &imaps.to_string())
+            .replace("@CERT@", files.cert.to_str().expect("a plain path"))
+            .replace("@KEY@", files.key.to_str().expect("a plain path"))
+            .replace("@UID@", &user(MAIL_USER).0.to_string())
+            .replace("@GID@", &user(MAIL_USER).1.to_string());
+        let config = folder.write("dovecot.conf", config);
+        let users = Users { passwords: BTreeMap::new(), generation: 0 };
+        write_users(&folder, &users);
+        let mut process = Process::start(
+            "dovecot",
+            Command::new(tool("dovecot")).arg("-F").arg("-c").arg(config),
+            folder.path(),
+        );
+        process.until_ready(|| Wire::plain(local(imap)).is_ok_and(|mut wire| wire.line().is_ok()));
+        Self { _process: process, folder, imap, imaps, users: Mutex::new(users) }
+    }
+
+    /// Where TLS starts at the first byte.
+    pub fn tls(&self) -> SocketAddr {
+        local(self.imaps)
+    }
+
+    /// Where TLS starts after STARTTLS; a login without it is accepted here (see the file's comment).
+    pub fn starttls(&self) -> SocketAddr {
+        local(self.imap)
+    }
+
+    /// The same at 127.0.0.2, where a login without TLS is refused.
+    pub fn starttls_strict(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), self.imap))
+    }
+
+    /// Adds a user, or changes the password of one.
+    pub fn set_password(&self, user: &str, password: &str) {
+        let mut users = self.users.lock().expect("the users");
+        users.passwords.insert(user.to_owned(), password.to_owned());
+        users.generation += 1;
+        write_users(&self.folder, &users);
+    }
+
+    /// Removes a user.
+    pub fn remove_user(&self, user: &str) {
+        let mut users = self.users.lock().expect("the users");
+        users.passwords.remove(user);
+        users.generation += 1;
+        write_users(&self.folder, &users);
+    }
+
+    /// Puts a message into a user's inbox.
+    pub fn deliver(&self, to: &str, message: &str) {
+        let (uid, gid) = user(MAIL_USER);
+        let mut path = PathBuf::from("mail").join(to);
+        for part in ["", "cur", "tmp", "new"] {
+            path = PathBuf::from("mail").join(to).join(part);
+            self.folder.folder(path.to_str().expect("a plain path"), Some(uid));
+        }
+        let count = std::fs::read_dir(self.folder.path().join(&path)).expect("the inbox").count();
+        let file = path.join(format!("1700000000.M{count}P1.localhost"));
+        let file = self.folder.write(file.to_str().expect("a plain path"), message);
+        std::os::unix::fs::chown(file, Some(uid), Some(gid)).expect("the message's owner");
+    }
+
+    /// Everything Dovecot has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// How often a user has logged in.
+    pub fn logins(&self, user: &str) -> usize {
+        self.count(&format!("Login: user=<{user}>"))
+    }
+
+    /// How often a password was refused for a user.
+    pub fn refusals(&self, user: &str) -> usize {
+        let by_user = format!("passwd-file({user},");
+        self.log()
+            .lines()
+            .filter(|line| line.contains(&by_user))
+            .filter(|line| line.contains("Password mismatch") || line.contains("unknown user"))
+            .count()
+    }
+
+    /// What a user's sessions sent after logging in, in order.
+    pub fn commands(&self, user: &str) -> String {
+        let Ok(files) = std::fs::read_dir(self.folder.join("raw").join(user)) else {
+            return String::new();
+        };
+        let mut files: Vec<_> = files.filter_map(|file| file.ok().map(|file| file.path())).collect();
+        files.sort();
+        files
+            .iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "in"))
+            .filter_map(|path| std::fs::read_to_string(path).ok())
+            .collect()
+    }
+
+    /// The socket where Postfix asks about passwords.
+    pub fn auth_socket(&self) -> PathBuf {
+        self.folder.join("base/submission-auth")
+    }
+
+    fn count(&self, text: &str) -> usize {
+        self.log().lines().filter(|line| line.contains(text)).count()
+    }
+}
+
+fn write_users(folder: &Scratch, users: &Users) {
+    let lines: String = users
+        .passwords
+        .iter()
+        // The name is also the folder of the mailbox, and of what the user's sessions sent.
+        .map(|(user, password)| format!("{user}:{{PLAIN}}{password}::::::\n"))
+        .collect();
+    for user in users.passwords.keys() {
+        folder.folder(&format!("raw/{user}"), Some(self::user(MAIL_USER).0));
+    }
+    // Renamed into place, so that no login ever reads half a list.
+    let draft = folder.write("users.new", lines);
+    mode(&draft, 0o644);
+    let written = std::fs::File::options().write(true).open(&draft).expect("the list of users");
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + users.generation);
+    written.set_modified(time).expect("a time for the list");
+    std::fs::rename(&draft, folder.join("users")).expect("the list of users in place");
+}

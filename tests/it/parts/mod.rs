@@ -1,0 +1,125 @@
+//! The real parts that tests start beside the server: mail servers, a database, a browser, and the
+//! tools that break things on purpose.
+//!
+//! Every part listens on loopback at a port the kernel chose, keeps its files in a folder of its
+//! own, and is gone when its value is dropped or when the test process dies, however it dies.
+
+pub mod binary;
+pub mod browser;
+pub mod certs;
+pub mod dns;
+pub mod dovecot;
+pub mod kill;
+pub mod pgproxy;
+pub mod postgres;
+pub mod process;
+pub mod scratch;
+pub mod sink;
+pub mod submission;
+pub mod wire;
+
+#[cfg(test)]
+mod proofs;
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How long a part may take to become ready; generous, because builders share the machine.
+pub const READY: Duration = Duration::from_secs(30);
+
+/// A free TCP port on loopback, never handed out twice by this process.
+pub fn free_port() -> u16 {
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let mut given = GIVEN.lock().expect("the list of ports");
+        if given.get_or_insert_default().insert(port) {
+            return port;
+        }
+    }
+}
+
+/// The loopback address of a port.
+pub fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Connects to a peer that the test itself started.
+#[expect(clippy::disallowed_methods, reason = "the test is the client here, not the server under test")]
+pub fn dial(to: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(to)?;
+    stream.set_read_timeout(Some(READY))?;
+    Ok(stream)
+}
+
+/// Asks `probe` until it answers, and fails the test when `within` has passed.
+pub fn eventually<T>(what: &str, within: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = probe() {
+            return answer;
+        }
+        assert!(start.elapsed() < within, "{what} did not happen within {within:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The same for a probe that waits itself.
+pub async fn eventually_async<T>(
+    what: &str,
+    within: Duration,
+    mut probe: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = probe().await {
+            return answer;
+        }
+        assert!(start.elapsed() < within, "{what} did not happen within {within:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Finds a program in the usual places, or says how to get it.
+pub fn tool(name: &str) -> PathBuf {
+    ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/lib/postfix/sbin"]
+        .iter()
+        .map(|folder| PathBuf::from(folder).join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is missing; run `cargo xtask setup`"))
+}
+
+/// A thread with a runtime of its own, so that a double answers while its test blocks.
+pub struct Background {
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Background {
+    /// Runs `work` until it ends or this value is dropped.
+    pub fn run(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                tokio::select! { () = work => {}, _ = stopped => {} }
+            });
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A double that panicked has already printed why.
+            drop(thread.join());
+        }
+    }
+}

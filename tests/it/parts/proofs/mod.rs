@@ -1,0 +1,7 @@
+//! One proof per part: that it does what the tests which stand on it believe.
+
+mod browser;
+mod databases;
+mod mail;
+mod network;
+mod processes;
