@@ -8,12 +8,9 @@ use super::certs::{Ca, Leaf};
 use super::process::Process;
 use super::scratch::{Scratch, mode, user};
 use super::{free_port, local, tool, wire::Wire};
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
 
 /// The owner of all mailboxes; Dovecot refuses to read mail as root.
 const MAIL_USER: &str = "nobody";
@@ -25,14 +22,6 @@ pub struct Dovecot {
     folder: Scratch,
     imap: u16,
     imaps: u16,
-    users: Mutex<Users>,
-}
-
-struct Users {
-    passwords: BTreeMap<String, String>,
-    /// Dovecot re-reads the file only if its time in whole seconds or its size changed, so each
-    /// writing gets a time of its own.
-    generation: u64,
 }
 
 impl Dovecot {
@@ -50,6 +39,10 @@ impl Dovecot {
         folder.folder("mail", Some(user(MAIL_USER).0));
         folder.folder("raw", Some(user(MAIL_USER).0));
         folder.folder("base", None);
+        folder.folder("users", None);
+        let lookup = include_str!("dovecot-users.conf")
+            .replace("@ROOT@", folder.path().to_str().expect("a plain path"));
+        folder.write("users.conf", lookup);
         let config = include_str!("dovecot.conf")
             .replace("@ROOT@", folder.path().to_str().expect("a plain path"))
             .replace("@IMAP@", &imap.to_string())
@@ -59,15 +52,13 @@ impl Dovecot {
             .replace("@UID@", &user(MAIL_USER).0.to_string())
             .replace("@GID@", &user(MAIL_USER).1.to_string());
         let config = folder.write("dovecot.conf", config);
-        let users = Users { passwords: BTreeMap::new(), generation: 0 };
-        write_users(&folder, &users);
         let mut process = Process::start(
             "dovecot",
             Command::new(tool("dovecot")).arg("-F").arg("-c").arg(config),
             folder.path(),
         );
         process.until_ready(|| Wire::plain(local(imap)).is_ok_and(|mut wire| wire.line().is_ok()));
-        Self { _process: process, folder, imap, imaps, users: Mutex::new(users) }
+        Self { _process: process, folder, imap, imaps }
     }
 
     /// Where TLS starts at the first byte.
@@ -87,18 +78,18 @@ impl Dovecot {
 
     /// Adds a user, or changes the password of one.
     pub fn set_password(&self, user: &str, password: &str) {
-        let mut users = self.users.lock().expect("the users");
-        users.passwords.insert(user.to_owned(), password.to_owned());
-        users.generation += 1;
-        write_users(&self.folder, &users);
+        self.folder.folder(&format!("raw/{user}"), Some(self::user(MAIL_USER).0));
+        // A file for each user, because Dovecot looks at a common list at most once a second; renamed
+        // into place, so that no login ever reads half of it.
+        let entry = serde_json::json!({ "password": format!("{{PLAIN}}{password}") });
+        let draft = self.folder.write("draft", entry.to_string());
+        mode(&draft, 0o644);
+        std::fs::rename(&draft, self.folder.join("users").join(user)).expect("a user's entry");
     }
 
     /// Removes a user.
     pub fn remove_user(&self, user: &str) {
-        let mut users = self.users.lock().expect("the users");
-        users.passwords.remove(user);
-        users.generation += 1;
-        write_users(&self.folder, &users);
+        std::fs::remove_file(self.folder.join("users").join(user)).expect("a user's entry");
     }
 
     /// Puts a message into a user's inbox.
@@ -127,7 +118,7 @@ impl Dovecot {
 
     /// How often a password was refused for a user.
     pub fn refusals(&self, user: &str) -> usize {
-        let by_user = format!("passwd-file({user},");
+        let by_user = format!("dict({user},");
         self.log()
             .lines()
             .filter(|line| line.contains(&by_user))
@@ -157,23 +148,4 @@ impl Dovecot {
     fn count(&self, text: &str) -> usize {
         self.log().lines().filter(|line| line.contains(text)).count()
     }
-}
-
-fn write_users(folder: &Scratch, users: &Users) {
-    let lines: String = users
-        .passwords
-        .iter()
-        // The name is also the folder of the mailbox, and of what the user's sessions sent.
-        .map(|(user, password)| format!("{user}:{{PLAIN}}{password}::::::\n"))
-        .collect();
-    for user in users.passwords.keys() {
-        folder.folder(&format!("raw/{user}"), Some(self::user(MAIL_USER).0));
-    }
-    // Renamed into place, so that no login ever reads half a list.
-    let draft = folder.write("users.new", lines);
-    mode(&draft, 0o644);
-    let written = std::fs::File::options().write(true).open(&draft).expect("the list of users");
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + users.generation);
-    written.set_modified(time).expect("a time for the list");
-    std::fs::rename(&draft, folder.join("users")).expect("the list of users in place");
 }

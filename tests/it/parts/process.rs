@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -116,13 +116,13 @@ pub fn send(signal: &str, id: i64) {
 }
 
 /// The shell that cleans up after the test process.
-pub struct Reaper(Mutex<ChildStdin>);
+pub struct Reaper(Mutex<Child>);
 
 /// The one reaper of this process, started at first use.
 pub fn reaper() -> &'static Reaper {
     static REAPER: OnceLock<Reaper> = OnceLock::new();
     REAPER.get_or_init(|| {
-        let mut shell = Command::new("/bin/sh")
+        let shell = Command::new("/bin/sh")
             .args(["-c", include_str!("reaper.sh")])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -131,7 +131,7 @@ pub fn reaper() -> &'static Reaper {
             .process_group(0)
             .spawn()
             .expect("a shell");
-        Reaper(Mutex::new(shell.stdin.take().expect("its input")))
+        Reaper(Mutex::new(shell))
     })
 }
 
@@ -142,7 +142,8 @@ impl Reaper {
     }
 
     fn tell(&self, line: &str) {
-        let mut input = self.0.lock().expect("the reaper's input");
+        let mut shell = self.0.lock().expect("the reaper");
+        let input = shell.stdin.as_mut().expect("its input");
         writeln!(input, "{line}").expect("the reaper listens");
     }
 }
