@@ -111,12 +111,13 @@ impl Dovecot {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// How often a user has logged in.
+    /// How often a user has logged in. Dovecot logs through a process of its own, a moment later than it
+    /// answers, so wait for a number with [`super::eventually`].
     pub fn logins(&self, user: &str) -> usize {
         self.count(&format!("Login: user=<{user}>"))
     }
 
-    /// How often a password was refused for a user.
+    /// How often a password was refused for a user; as late as [`Dovecot::logins`].
     pub fn refusals(&self, user: &str) -> usize {
         let by_user = format!("dict({user},");
         self.log()

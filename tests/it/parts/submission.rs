@@ -8,6 +8,7 @@ use super::scratch::{Scratch, mode, user};
 use super::{free_port, local, tool, wire::Wire};
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 /// The queue folders that Postfix's own set-up script would make, with their permissions.
 const QUEUE: [(&str, u32); 14] = [
@@ -60,7 +61,10 @@ impl Submission {
             .replace("@CERT@", files.cert.to_str().expect("a plain path"))
             .replace("@KEY@", files.key.to_str().expect("a plain path"))
             .replace("@AUTH@", dovecot.auth_socket().to_str().expect("a plain path"));
-        folder.write("config/main.cf", main);
+        let main = folder.write("config/main.cf", main);
+        // Postfix waits two seconds for a file this young, in case somebody is still writing it.
+        let main = std::fs::File::options().write(true).open(main).expect("the settings");
+        main.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).expect("a time");
         let services = include_str!("postfix-master.cf")
             .replace("@IMPLICIT@", &implicit.to_string())
             .replace("@STARTTLS@", &starttls.to_string());
@@ -90,7 +94,8 @@ impl Submission {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// How many messages it has taken from a user.
+    /// How many messages it has taken from a user. Its log comes a moment later than its answers, so
+    /// wait for a number with [`super::eventually`].
     pub fn accepted(&self, user: &str) -> usize {
         self.log()
             .lines()

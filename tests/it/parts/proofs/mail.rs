@@ -4,6 +4,7 @@ use crate::parts::certs::{Ca, Leaf};
 use crate::parts::dovecot::Dovecot;
 use crate::parts::submission::Submission;
 use crate::parts::wire::Wire;
+use crate::parts::{READY, eventually};
 use base64::Engine;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -32,11 +33,13 @@ fn dovecot_takes_the_right_password_over_tls_and_no_other() {
     dovecot.set_password(ANN, "other");
     assert!(!login(dovecot.tls(), &ca, "first"));
     assert!(login(dovecot.tls(), &ca, "other"));
-    assert_eq!((dovecot.logins(ANN), dovecot.refusals(ANN)), (2, 2));
+    eventually("two of each", READY, || {
+        ((dovecot.logins(ANN), dovecot.refusals(ANN)) == (2, 2)).then_some(())
+    });
 
     dovecot.remove_user(ANN);
     assert!(!login(dovecot.tls(), &ca, "other"));
-    assert_eq!(dovecot.refusals(ANN), 3);
+    eventually("a third refusal", READY, || (dovecot.refusals(ANN) == 3).then_some(()));
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn dovecot_shows_delivered_mail_and_what_was_asked() {
     let answer = wire.ask("b SELECT INBOX", &["b "]).unwrap();
     assert!(answer.contains(&"* 1 EXISTS".to_owned()), "{answer:?}");
     wire.ask("c LOGOUT", &["c OK"]).unwrap();
-    assert!(dovecot.commands(ANN).contains("b SELECT INBOX"), "{}", dovecot.commands(ANN));
+    eventually("the record", READY, || dovecot.commands(ANN).contains("b SELECT INBOX").then_some(()));
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn postfix_takes_mail_from_those_who_log_in_over_tls() {
     wire.ask("RCPT TO:<bob@example.test>", &["250"]).unwrap();
     wire.ask("DATA", &["354"]).unwrap();
     wire.ask("Subject: hi\r\n\r\nhello\r\n.", &["250"]).unwrap();
-    assert_eq!(submission.accepted(ANN), 1, "{}", submission.log());
+    eventually("the record", READY, || (submission.accepted(ANN) == 1).then_some(()));
 
     let mut wire = Wire::plain(submission.starttls()).unwrap();
     wire.read_until(&["220 "]).unwrap();
