@@ -1,6 +1,6 @@
 //! The drawings the templates may use, by name; all in the colour of the text around them.
 
-const ICONS: [(&str, &str); 9] = [
+const ICONS: [(&str, &str); 10] = [
     ("account", include_str!("../../templates/icons/account.svg")),
     ("alert", include_str!("../../templates/icons/alert.svg")),
     ("check", include_str!("../../templates/icons/check.svg")),
@@ -9,6 +9,7 @@ const ICONS: [(&str, &str); 9] = [
     ("info", include_str!("../../templates/icons/info.svg")),
     ("key", include_str!("../../templates/icons/key.svg")),
     ("lock", include_str!("../../templates/icons/lock.svg")),
+    ("stop", include_str!("../../templates/icons/stop.svg")),
     ("window", include_str!("../../templates/icons/window.svg")),
 ];
 
