@@ -6,13 +6,14 @@
   for (const box of document.querySelectorAll(".reveal")) {
     const input = box.querySelector("input");
     const button = document.createElement("button");
+    const label = document.querySelector(`label[for="${CSS.escape(input.id)}"]`).textContent;
     const show = (visible) => {
       input.type = visible ? "text" : "password";
       button.textContent = visible ? box.dataset.hide : box.dataset.show;
+      button.setAttribute("aria-label", `${button.textContent}: ${label}`);
     };
     button.type = "button";
     button.className = "reveal-button";
-    button.setAttribute("aria-controls", input.id);
     button.addEventListener("click", () => {
       show(input.type === "password");
       input.focus();

@@ -8,8 +8,6 @@ mod fields;
 mod icons;
 mod negotiate;
 mod page;
-#[cfg(test)]
-mod samples;
 mod templates;
 #[cfg(test)]
 mod tests;

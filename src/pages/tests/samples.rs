@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::page::{
+use crate::contract::{Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone};
+use crate::pages::page::{
     Busy, Frame, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome,
 };
-use crate::contract::{Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone};
 
 /// What a hostile product, server or person puts in.
 pub(super) const HOSTILE: &str = "<script>alert(1)</script>\"' onmouseover=alert(1) \u{202e}{product}";
