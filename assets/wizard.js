@@ -1,0 +1,48 @@
+// Comfort only: every page works without this file.
+(() => {
+  "use strict";
+
+  // A button that shows what is typed into a password field, and hides it again before it is sent.
+  for (const box of document.querySelectorAll(".reveal")) {
+    const input = box.querySelector("input");
+    const button = document.createElement("button");
+    const label = document.querySelector(`label[for="${CSS.escape(input.id)}"]`).textContent;
+    const show = (visible) => {
+      input.type = visible ? "text" : "password";
+      button.textContent = visible ? box.dataset.hide : box.dataset.show;
+      button.setAttribute("aria-label", `${button.textContent}: ${label}`);
+    };
+    button.type = "button";
+    button.className = "reveal-button";
+    button.addEventListener("click", () => {
+      show(input.type === "password");
+      input.focus();
+    });
+    input.form.addEventListener("submit", () => show(false));
+    addEventListener("pageshow", () => show(false));
+    show(false);
+    box.classList.add("reveal-on");
+    box.append(button);
+  }
+
+  // One submit at a time. The button is not disabled, since its name is part of what is sent; and coming back
+  // to the page, or waiting in vain, makes it work again.
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    let again;
+    const rest = () => {
+      clearTimeout(again);
+      delete form.dataset.busy;
+      form.removeAttribute("aria-busy");
+    };
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.busy) {
+        event.preventDefault();
+        return;
+      }
+      form.dataset.busy = "yes";
+      form.setAttribute("aria-busy", "true");
+      again = setTimeout(rest, 20000);
+    });
+    addEventListener("pageshow", rest);
+  }
+})();

@@ -1,0 +1,176 @@
+//! What a page is made from: the frame all pages share, and one type per kind of page.
+
+use std::collections::BTreeMap;
+
+use crate::contract::{Step, Text};
+
+/// The words and the icon of a provider, handed in by whoever knows the catalogue.
+///
+/// Besides the keys its own steps speak of, the pages look for these and say something general where they are
+/// absent: `name` (what its accounts are called), `welcome.title`, `welcome.access` (what the product may then
+/// do; argument `product`), `welcome.repair`, `busy.title`, `success.title`, `success.repaired`.
+#[derive(Clone, Debug)]
+pub struct ProviderWords {
+    /// The provider's name in keys.
+    pub slug: String,
+    /// An SVG, drawn in the colour of the text around it. Trusted: it is compiled in.
+    pub icon: &'static str,
+    /// Texts by locale, then by key without the slug. A plural is a table by category.
+    pub strings: BTreeMap<String, BTreeMap<String, toml::Value>>,
+}
+
+/// What every page has around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The locale, from [`super::Pages::locale`].
+    pub locale: &'a str,
+    /// Who is asking; empty where that is not known, as for a link nobody knows.
+    pub product: &'a str,
+    /// What the hidden field `form` of every form holds.
+    pub form_token: &'a str,
+    /// A short code to quote to support, shown on failure pages.
+    pub reference: Option<&'a str>,
+}
+
+/// A page.
+#[derive(Clone, Copy, Debug)]
+pub enum Page<'a> {
+    /// The first page: who is asking for what.
+    Welcome(Welcome<'a>),
+    /// A step to answer.
+    Step(StepPage<'a>),
+    /// An answer is being checked.
+    Busy(Busy<'a>),
+    /// Connected.
+    Success(Success<'a>),
+    /// On the way to another site.
+    Leaving(Leaving<'a>),
+    /// Something is in the way.
+    Problem(Problem<'a>),
+}
+
+/// The first page. Its one form posts `form` and `action=submit`.
+#[derive(Clone, Copy, Debug)]
+pub struct Welcome<'a> {
+    /// Where the button posts to.
+    pub action: &'a str,
+    /// Whom the product believes to be sitting there.
+    pub user_label: Option<&'a str>,
+    /// The provider's slug, when only one is possible.
+    pub provider: Option<&'a str>,
+    /// The label of the account to be repaired.
+    pub account: Option<&'a str>,
+}
+
+/// A step to answer.
+#[derive(Clone, Copy, Debug)]
+pub struct StepPage<'a> {
+    /// Where the form posts to.
+    pub action: &'a str,
+    /// The step's version, for the hidden field `step`.
+    pub version: i64,
+    /// The provider's slug.
+    pub provider: &'a str,
+    /// The step.
+    pub step: &'a Step,
+}
+
+/// An answer is being checked; the page loads itself again after two seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Busy<'a> {
+    /// Its own address.
+    pub refresh: &'a str,
+    /// The provider's slug.
+    pub provider: &'a str,
+}
+
+/// Connected.
+#[derive(Clone, Copy, Debug)]
+pub struct Success<'a> {
+    /// What a person would call the account.
+    pub label: &'a str,
+    /// The provider's slug.
+    pub provider: &'a str,
+    /// Whether an account that existed works again.
+    pub repaired: bool,
+    /// Something to know about it.
+    pub note: Option<&'a Text>,
+    /// Where the person goes home.
+    pub continue_url: Option<&'a str>,
+}
+
+/// On the way to another site; whoever answers with it also sets a `Refresh` header.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaving<'a> {
+    /// The address.
+    pub url: &'a str,
+    /// Its host, as shown.
+    pub host: &'a str,
+}
+
+/// Something is in the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a> {
+    /// What.
+    pub kind: ProblemKind,
+    /// The way back to the product.
+    pub home_url: Option<&'a str>,
+    /// Where to try again.
+    pub retry: Option<&'a str>,
+    /// Where to post "continue here". On [`ProblemKind::Cancelling`], where to post `action=cancel`.
+    pub takeover: Option<&'a str>,
+}
+
+/// Makes the kinds with the words their texts are kept under.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+        /// What is in the way.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ProblemKind { $($(#[$doc])* $variant,)* }
+
+        impl ProblemKind {
+            /// Every kind there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word its texts are kept under (`problem.<word>.title`).
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// No such link.
+    UnknownLink = "unknown_link",
+    /// The link's time is over.
+    Expired = "expired",
+    /// The link has made its account.
+    Used = "used",
+    /// The person gave up.
+    Cancelled = "cancelled",
+    /// The product took the link back.
+    Revoked = "revoked",
+    /// It ended, and trying again would not help.
+    Failed = "failed",
+    /// Another browser works on it.
+    OpenElsewhere = "open_elsewhere",
+    /// Another browser works on it, and an answer is being checked there right now.
+    OpenElsewhereBusy = "open_elsewhere_busy",
+    /// It moved between browsers too often.
+    TooManyTakeovers = "too_many_takeovers",
+    /// Not the browser that started, or one without cookies.
+    CookieMissing = "cookie_missing",
+    /// The form came from another site.
+    CrossSite = "cross_site",
+    /// No such page.
+    NotFound = "not_found",
+    /// Asked under a name that is not ours.
+    WrongHost = "wrong_host",
+    /// Too many tries in a short time.
+    TooManyTries = "too_many_tries",
+    /// Our own mistake.
+    ServerError = "server_error",
+    /// Asks whether to stop.
+    Cancelling = "cancelling",
+}

@@ -1,0 +1,284 @@
+//! From a page to what its template is given: the title, the words to use, and which ways on there are.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Value, context};
+
+use super::catalog::Catalog;
+use super::fields;
+use super::page::{Busy, Frame, Leaving, Page, Problem, ProblemKind, StepPage, Success, Welcome};
+use crate::contract::{Text, Tone};
+
+/// Below this many tries left the person is told.
+const FEW_TRIES: u32 = 3;
+
+/// Seconds until a page that waits loads itself again.
+const REFRESH_SECONDS: u32 = 2;
+
+/// A page ready to be rendered: first its body, then the layout around it.
+pub(super) struct View<'a> {
+    catalog: &'a Catalog,
+    frame: Frame<'a>,
+    pub(super) template: &'static str,
+    pub(super) body: Value,
+    title: String,
+    refresh: Option<String>,
+    /// Whether the reference is of use here.
+    failure: bool,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(catalog: &'a Catalog, frame: &Frame<'a>, page: &Page<'a>) -> Self {
+        let mut view = Self {
+            catalog,
+            frame: *frame,
+            template: "",
+            body: Value::UNDEFINED,
+            title: String::new(),
+            refresh: None,
+            failure: false,
+        };
+        match page {
+            Page::Welcome(welcome) => view.welcome(welcome),
+            Page::Step(step) => view.step(step),
+            Page::Busy(busy) => view.busy(busy),
+            Page::Success(success) => view.success(success),
+            Page::Leaving(leaving) => view.leaving(leaving),
+            Page::Problem(problem) => view.problem(problem),
+        }
+        view
+    }
+
+    /// What the layout is given, with the rendered body.
+    pub(super) fn layout(&self, body: String) -> Value {
+        let locale = self.catalog.locale(self.frame.locale);
+        context! {
+            locale => locale.map_or("en", |l| l.tag.as_str()),
+            dir => locale.map_or("ltr", |l| l.dir),
+            product => self.frame.product,
+            initial => initial(self.frame.product),
+            title => self.title.as_str(),
+            refresh => self.refresh.as_deref(),
+            reference => self.frame.reference.filter(|_| self.failure),
+            body => Value::from_safe_string(body),
+        }
+    }
+
+    fn welcome(&mut self, page: &Welcome<'a>) {
+        let (own, key) = match page.account {
+            Some(_) => ("welcome.repair", "welcome.repair"),
+            None => ("welcome.title", "welcome.title"),
+        };
+        let heading = self.word(page.provider, own, key);
+        let access = self.word(page.provider, "welcome.access", "welcome.access");
+        self.title(
+            &heading,
+            &[("product", self.frame.product), ("account", page.account.unwrap_or_default())],
+        );
+        self.set(
+            "welcome.html",
+            context! {
+                action => page.action,
+                user_label => filled(page.user_label),
+                provider => page.provider,
+                account => filled(page.account),
+                initial => initial(self.frame.product),
+                heading,
+                access,
+            },
+        );
+    }
+
+    fn step(&mut self, page: &StepPage<'a>) {
+        let step = page.step;
+        let wrong: Vec<Value> = step
+            .fields
+            .iter()
+            .filter(|field| field.error.is_some())
+            .map(|field| context! { id => fields::id(field), label => self.say(&field.label) })
+            .collect();
+        let refused = step.notice.as_ref().is_some_and(|notice| notice.tone == Tone::Refused);
+        let heading = self.catalog.plain(self.frame.locale, &step.title.key, &step.title.args);
+        let key = if refused || !wrong.is_empty() { "frame.title_error" } else { "frame.title" };
+        self.title(key, &[("page", &heading), ("product", self.frame.product)]);
+        let notice = step.notice.as_ref().map(|notice| {
+            context! { text => self.say(&notice.text), advice => notice.advice.as_ref().map(|advice| self.say(advice)) }
+        });
+        let facts = step
+            .facts
+            .iter()
+            .map(|fact| context! { label => self.say(&fact.label), value => fact.value.as_str() });
+        let help = step.help.iter().map(|help| {
+            context! { text => self.say(&help.text), url => help.url.as_deref().filter(|url| https(url)) }
+        });
+        let ways = step
+            .alternatives
+            .iter()
+            .map(|way| context! { name => way.name.as_str(), label => self.say(&way.label) });
+        let body = context! {
+            action => page.action,
+            version => page.version,
+            provider => page.provider,
+            provider_name => self.name(page.provider),
+            title => self.say(&step.title),
+            intro => step.intro.as_ref().map(|intro| self.say(intro)),
+            notice,
+            refused,
+            facts => facts.collect::<Vec<_>>(),
+            help => help.collect::<Vec<_>>(),
+            wrong_count => wrong.len(),
+            wrong,
+            fields => fields::draw(step, &|text| self.say(text), &|text| self.plain(text)),
+            few_left => step.attempts_left.filter(|left| *left <= FEW_TRIES),
+            submit => self.say(&step.submit),
+            ways => ways.collect::<Vec<_>>(),
+        };
+        self.set("step.html", body);
+    }
+
+    fn busy(&mut self, page: &Busy<'a>) {
+        let heading = self.word(Some(page.provider), "busy.title", "busy.title");
+        self.titled(&heading);
+        self.refresh = Some(format!("{REFRESH_SECONDS};url={}", page.refresh));
+        self.set("busy.html", context! { refresh => page.refresh, provider => page.provider, heading });
+    }
+
+    fn success(&mut self, page: &Success<'a>) {
+        let key = if page.repaired { "success.repaired" } else { "success.title" };
+        let heading = self.word(Some(page.provider), key, key);
+        self.titled(&heading);
+        self.set(
+            "success.html",
+            context! {
+                heading,
+                label => page.label,
+                provider => page.provider,
+                provider_name => self.name(page.provider),
+                note => page.note.map(|note| self.say(note)),
+                url => page.continue_url.filter(|url| harmless(url)),
+            },
+        );
+    }
+
+    fn leaving(&mut self, page: &Leaving<'a>) {
+        self.titled("leaving.title");
+        let url = Some(page.url).filter(|url| harmless(url));
+        self.set("leaving.html", context! { url, host => page.host });
+    }
+
+    fn problem(&mut self, page: &Problem<'a>) {
+        let word = page.kind.as_str();
+        let heading = format!("problem.{word}.title");
+        self.failure = page.kind != ProblemKind::Cancelling;
+        self.titled(&heading);
+        let home = page.home_url.filter(|url| harmless(url));
+        let cancelling = page.kind == ProblemKind::Cancelling;
+        self.set(
+            "problem.html",
+            context! {
+                heading,
+                what => format!("problem.{word}.what"),
+                next => format!("problem.{word}.next"),
+                drawing => drawing(page.kind),
+                tone => tone(page.kind),
+                home,
+                retry => page.retry.filter(|url| harmless(url)),
+                retry_label => if cancelling { "problem.keep_going" } else { "problem.retry" },
+                takeover => page.takeover.filter(|_| !cancelling),
+                cancel => page.takeover.filter(|_| cancelling),
+                lost => home.is_none() && page.retry.is_none() && page.takeover.is_none(),
+            },
+        );
+    }
+
+    /// The template and its context, with what every template may use.
+    fn set(&mut self, template: &'static str, own: Value) {
+        let shared = context! {
+            locale => self.frame.locale,
+            product => self.frame.product,
+            form_token => self.frame.form_token,
+        };
+        self.template = template;
+        self.body = context! { ..own, ..shared };
+    }
+
+    fn titled(&mut self, heading: &str) {
+        let heading = self.catalog.plain(self.frame.locale, heading, &BTreeMap::new());
+        self.title("frame.title", &[("page", &heading), ("product", self.frame.product)]);
+    }
+
+    fn title(&mut self, key: &str, args: &[(&str, &str)]) {
+        let args = args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let whole = self.catalog.plain(self.frame.locale, key, &args);
+        self.title = whole.trim_end_matches([' ', '·']).to_owned();
+    }
+
+    /// Somebody else's text as HTML.
+    fn say(&self, text: &Text) -> Value {
+        Value::from_safe_string(self.catalog.html(self.frame.locale, &text.key, &text.args))
+    }
+
+    /// Somebody else's text for places that hold no markup.
+    fn plain(&self, text: &Text) -> Value {
+        Value::from(self.catalog.plain(self.frame.locale, &text.key, &text.args))
+    }
+
+    /// The provider's own word for something, or ours.
+    fn word(&self, provider: Option<&str>, own: &str, ours: &str) -> String {
+        provider
+            .map(|slug| format!("{slug}.{own}"))
+            .filter(|key| self.catalog.has(self.frame.locale, key))
+            .unwrap_or_else(|| ours.to_owned())
+    }
+
+    fn name(&self, provider: &str) -> Option<String> {
+        let key = format!("{provider}.name");
+        self.catalog.has(self.frame.locale, &key).then_some(key)
+    }
+}
+
+/// The letter on the product's tile.
+fn initial(product: &str) -> Option<String> {
+    product.chars().find(|letter| letter.is_alphanumeric()).map(|letter| letter.to_uppercase().collect())
+}
+
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+/// The drawing that goes with a problem.
+fn drawing(kind: ProblemKind) -> &'static str {
+    match kind {
+        ProblemKind::Expired | ProblemKind::TooManyTries => "clock",
+        ProblemKind::OpenElsewhere
+        | ProblemKind::OpenElsewhereBusy
+        | ProblemKind::TooManyTakeovers
+        | ProblemKind::CookieMissing => "window",
+        ProblemKind::Used => "check",
+        ProblemKind::Failed | ProblemKind::CrossSite | ProblemKind::ServerError => "alert",
+        ProblemKind::UnknownLink
+        | ProblemKind::Cancelled
+        | ProblemKind::Revoked
+        | ProblemKind::NotFound
+        | ProblemKind::WrongHost
+        | ProblemKind::Cancelling => "info",
+    }
+}
+
+/// Whether it is drawn as an error or as a plain fact.
+fn tone(kind: ProblemKind) -> &'static str {
+    if drawing(kind) == "alert" { "bad" } else { "calm" }
+}
+
+fn https(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| url.scheme() == "https")
+}
+
+/// Whether an address somebody else chose may be a link: apps' own schemes may, those that run something not.
+fn harmless(url: &str) -> bool {
+    match url::Url::parse(url) {
+        Ok(url) => !["javascript", "data", "vbscript", "blob", "file"].contains(&url.scheme()),
+        Err(url::ParseError::RelativeUrlWithoutBase) => url.starts_with('/') && !url.starts_with("//"),
+        Err(_) => false,
+    }
+}
