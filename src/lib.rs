@@ -5,5 +5,6 @@ pub mod connect;
 pub mod contract;
 pub mod dialects;
 pub mod kernel;
+pub mod providers;
 pub mod store;
 pub mod workers;
