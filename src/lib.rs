@@ -11,6 +11,7 @@ pub mod contract;
 // Floor 2
 pub mod dialects;
 pub mod pages;
+pub mod providers;
 pub mod store;
 // Floor 3
 pub mod connect;

@@ -1,0 +1,102 @@
+//! Mail addresses as people type them. The local part is kept as it is, case and all, since only its own
+//! server may judge it; the domain becomes ASCII in lower case.
+
+use super::servers;
+
+/// An address that could receive mail. The limits are those of RFC 5321, section 4.5.3.1, in octets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// What stands before the @.
+    pub local: String,
+    /// What stands behind it.
+    pub domain: String,
+}
+
+/// Why it is not an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadAddress {
+    /// Nothing was typed.
+    Missing,
+    /// Not one @ with something on both sides, or signs no address has.
+    Invalid,
+    /// The part behind the @ is no domain.
+    Domain,
+    /// Longer than an address can be.
+    TooLong,
+}
+
+impl Address {
+    /// Reads an address; spaces around it do not matter.
+    ///
+    /// # Errors
+    /// See [`BadAddress`].
+    pub fn parse(typed: &str) -> Result<Self, BadAddress> {
+        let typed = typed.trim();
+        if typed.is_empty() {
+            return Err(BadAddress::Missing);
+        }
+        let (local, domain) = typed.split_once('@').ok_or(BadAddress::Invalid)?;
+        let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"@".contains(c);
+        if local.is_empty() || local.contains(odd) || domain.contains('@') {
+            return Err(BadAddress::Invalid);
+        }
+        if local.len() > 64 || typed.len() > 1000 {
+            return Err(BadAddress::TooLong);
+        }
+        let domain = servers::domain(domain).ok_or(BadAddress::Domain)?;
+        let numeric = domain.rsplit('.').next().is_some_and(|tld| tld.bytes().all(|b| b.is_ascii_digit()));
+        if !domain.contains('.') || numeric {
+            return Err(BadAddress::Domain);
+        }
+        if local.len() + 1 + domain.len() > 254 {
+            return Err(BadAddress::TooLong);
+        }
+        Ok(Self { local: local.to_owned(), domain })
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.local, self.domain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_domain_is_normalised_and_the_local_part_is_left_alone() {
+        for (typed, expected) in [
+            (" Ada.Lovelace@Example.ORG ", "Ada.Lovelace@example.org"),
+            ("ada+news@münchen.example", "ada+news@xn--mnchen-3ya.example"),
+            ("o'brien@example.org.", "o'brien@example.org"),
+            ("грета@example.org", "грета@example.org"),
+        ] {
+            assert_eq!(Address::parse(typed).unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_address_says_why() {
+        let long_local = format!("{}@example.org", "a".repeat(65));
+        let long = format!("{}@{}.example", "a".repeat(64), ["b".repeat(60).as_str(); 4].join("."));
+        for (typed, expected) in [
+            ("  ", BadAddress::Missing),
+            ("ada", BadAddress::Invalid),
+            ("@example.org", BadAddress::Invalid),
+            ("ada@b@example.org", BadAddress::Invalid),
+            ("Ada <ada@example.org>", BadAddress::Invalid),
+            ("ada lovelace@example.org", BadAddress::Invalid),
+            ("ada\r\n@example.org", BadAddress::Invalid),
+            ("ada@", BadAddress::Domain),
+            ("ada@localhost", BadAddress::Domain),
+            ("ada@127.0.0.1", BadAddress::Domain),
+            ("ada@exa mple.org", BadAddress::Domain),
+            (long_local.as_str(), BadAddress::TooLong),
+            (long.as_str(), BadAddress::TooLong),
+        ] {
+            assert_eq!(Address::parse(typed), Err(expected), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a completed sign-in gives: who it is, what may be shown of it, and what is sealed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::contract::{Connected, Profile, State, Trouble};
+use crate::kernel::secret::Secret;
+
+use super::servers::{Encryption, Server, Servers};
+
+/// Everything it takes to act as the person; the sealed part of an account.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Keys {
+    /// The form this is written in.
+    pub version: u32,
+    /// For reading.
+    pub imap: Key,
+    /// For sending, unless the account only receives.
+    pub smtp: Option<Key>,
+}
+
+/// A server and the password for it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Key {
+    /// The server.
+    #[serde(flatten)]
+    pub server: Server,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// Puts the outcome together.
+///
+/// # Errors
+/// None that could happen; plain values always become JSON.
+pub fn connected(address: &str, imap: Key, smtp: Option<Key>) -> Result<Connected, Trouble> {
+    let identity = format!("{}/{}", imap.server.host, imap.server.login);
+    let mut details = BTreeMap::from([("address".to_owned(), json!(address))]);
+    describe(&mut details, "imap", &imap.server);
+    match &smtp {
+        Some(smtp) => describe(&mut details, "smtp", &smtp.server),
+        None => {
+            details.insert("receive_only".to_owned(), json!(true));
+        }
+    }
+    let profile = Profile { label: address.to_owned(), details };
+    let keys = Keys { version: 1, imap, smtp };
+    let secret = serde_json::to_value(keys).map(State).map_err(|_| Trouble::bug("secret_unwritable"))?;
+    Ok(Connected { identity, profile, secret })
+}
+
+/// The servers an account was connected with; `None` when its details do not say.
+pub fn servers(profile: &Profile) -> Option<Servers> {
+    let imap = recall(profile, "imap")?;
+    if profile.details.get("receive_only") == Some(&Value::Bool(true)) {
+        return Some(Servers { imap, smtp: None });
+    }
+    Some(Servers { imap, smtp: Some(recall(profile, "smtp")?) })
+}
+
+fn describe(details: &mut BTreeMap<String, Value>, leg: &str, server: &Server) {
+    details.insert(format!("{leg}_host"), json!(server.host));
+    details.insert(format!("{leg}_port"), json!(server.port));
+    details.insert(format!("{leg}_user"), json!(server.login));
+    details.insert(format!("{leg}_encryption"), json!(server.encryption.as_str()));
+}
+
+fn recall(profile: &Profile, leg: &str) -> Option<Server> {
+    let text = |name: &str| Some(profile.text(&format!("{leg}_{name}"))).filter(|text| !text.is_empty());
+    Some(Server {
+        host: text("host")?.to_owned(),
+        port: u16::try_from(profile.number(&format!("{leg}_port"))?).ok()?,
+        encryption: Encryption::parse(text("encryption")?)?,
+        login: text("user")?.to_owned(),
+    })
+}

@@ -1,0 +1,76 @@
+//! Conversations with mail servers: sign in, prove that it works, sign off. Every byte goes over a
+//! connection the kernel's way out has checked, and a password only over one whose type says it is TLS.
+//! What servers say is bounded in size and time; of their words only a code leaves this room.
+
+mod imap;
+mod line;
+mod response;
+mod smtp;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::kernel::egress::Egress;
+use crate::kernel::secret::Secret;
+
+use super::refusal::{Code, Refusal};
+use super::servers::Server;
+
+/// How long one server may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until the connection stands, TLS included.
+    pub connect: Duration,
+    /// Until everything has been said.
+    pub whole: Duration,
+}
+
+/// Signs in where mail is read and opens the inbox for reading only.
+///
+/// # Errors
+/// Why it did not work.
+pub async fn reading(
+    egress: &Egress,
+    server: &Server,
+    password: &Secret,
+    limits: Limits,
+) -> Result<(), Refusal> {
+    let connect = Instant::now() + limits.connect.min(limits.whole);
+    let talk = imap::talk(egress, server, password, connect);
+    conclude("imap", server, timeout_at(Instant::now() + limits.whole, talk).await)
+}
+
+/// Signs in where mail is sent; sends nothing.
+///
+/// # Errors
+/// Why it did not work.
+pub async fn sending(
+    egress: &Egress,
+    server: &Server,
+    password: &Secret,
+    limits: Limits,
+) -> Result<(), Refusal> {
+    let connect = Instant::now() + limits.connect.min(limits.whole);
+    let talk = smtp::talk(egress, server, password, connect);
+    conclude("smtp", server, timeout_at(Instant::now() + limits.whole, talk).await)
+}
+
+fn conclude(
+    leg: &'static str,
+    server: &Server,
+    outcome: Result<Result<(), Refusal>, tokio::time::error::Elapsed>,
+) -> Result<(), Refusal> {
+    // The connect deadline is the shorter one, so whoever runs into this one was connected.
+    let outcome = outcome.unwrap_or(Err(Code::ServerSilent.into()));
+    if let Err(refusal) = &outcome {
+        let Server { host, port, .. } = server;
+        tracing::info!(leg, host, port, code = refusal.code.as_str(), "a mail server did not let us in");
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod double;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The catalogue: which providers exist, and how each gets its own section of the configuration. Nothing
+//! outside this floor names one. To add a provider: a folder, its `mod` line and its word in the list.
+
+mod imap;
+mod section;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::contract::{Catalogue, Provider};
+use section::Section;
+
+/// Slugs that are planned but not built: a section for one is a wish, not a typing mistake.
+const PLANNED: &[&str] = &["google", "microsoft", "linkedin", "instagram", "whatsapp", "telegram"];
+
+type Build = fn(&mut Section) -> Result<Arc<dyn Provider>, String>;
+
+/// The providers by slug, in the order they are offered. The `mod` lines stay outside because the formatter
+/// does not follow a module that only a macro names.
+macro_rules! catalogue {
+    [$($slug:ident),* $(,)?] => { &[$((stringify!($slug), |section| $slug::build(section))),*] };
+}
+
+const BUILT: &[(&str, Build)] = catalogue![imap];
+
+/// Builds every provider that is not switched off, each from its own raw `[providers.<slug>]` section. A
+/// provider without a section is built with its defaults.
+///
+/// # Errors
+/// Every problem there is, as sentences that begin with the key: `providers.imap.ports: …`.
+pub fn catalogue(sections: &BTreeMap<String, toml::Table>) -> Result<Catalogue, Vec<String>> {
+    let mut problems: Vec<String> = sections.keys().filter_map(|slug| stranger(slug)).collect();
+    let mut built = Catalogue::new();
+    for (slug, build) in BUILT {
+        let mut section = Section::new(slug, sections.get(*slug).cloned().unwrap_or_default());
+        let wanted = section.boolean("enabled", true);
+        match build(&mut section) {
+            Ok(provider) if wanted => built.push(provider),
+            Ok(_) => {}
+            Err(problem) => problems.push(format!("providers.{slug}: {problem}")),
+        }
+        problems.extend(section.finish());
+    }
+    if problems.is_empty() { Ok(built) } else { Err(problems) }
+}
+
+/// What is wrong with a section for this slug, if no provider of that name exists.
+fn stranger(slug: &str) -> Option<String> {
+    if BUILT.iter().any(|(built, _)| *built == slug) {
+        return None;
+    }
+    if PLANNED.contains(&slug) {
+        return Some(format!("providers.{slug}: this provider is not built yet; remove the section"));
+    }
+    let known: Vec<_> = BUILT.iter().map(|(built, _)| *built).collect();
+    Some(format!("providers.{slug}: there is no such provider; there is: {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sections(text: &str) -> BTreeMap<String, toml::Table> {
+        let table: toml::Table = text.parse().unwrap();
+        table.into_iter().map(|(slug, section)| (slug, section.as_table().unwrap().clone())).collect()
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        catalogue(&sections(text)).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn every_provider_is_built_without_any_configuration() {
+        let built = catalogue(&BTreeMap::new()).unwrap();
+        let slugs: Vec<_> = built.iter().map(|provider| provider.about().slug.as_str()).collect();
+        assert_eq!(slugs, ["imap"]);
+    }
+
+    #[test]
+    fn a_provider_that_is_switched_off_is_left_out() {
+        assert!(catalogue(&sections("imap.enabled = false")).unwrap().is_empty());
+        assert!(catalogue(&sections("imap.enabled = 'false'")).unwrap().is_empty());
+        assert_eq!(catalogue(&sections("imap.enabled = 'true'")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_section_for_nobody_is_a_problem_and_a_planned_one_says_so() {
+        let found = problems("gogle = {}\ngoogle = {}\nimap = {}");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("providers.gogle: there is no such provider"));
+        assert!(found[1].starts_with("providers.google: this provider is not built yet"));
+    }
+
+    #[test]
+    fn all_problems_come_at_once_and_each_names_its_key() {
+        let found = problems("[imap]\nenabled = 'maybe'\nports = 'x'\nconnect_seconds = 0\ncolour = 'red'");
+        let keys: Vec<_> = found.iter().map(|problem| problem.split(": ").next().unwrap()).collect();
+        let expected =
+            ["enabled", "ports", "connect_seconds", "colour"].map(|key| format!("providers.imap.{key}"));
+        assert_eq!(keys, expected, "{found:?}");
+    }
+}
