@@ -16,4 +16,5 @@ pub mod store;
 // Floor 3
 pub mod connect;
 // Floor 4
+pub mod web;
 pub mod workers;

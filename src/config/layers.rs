@@ -88,13 +88,11 @@ fn kind(value: &Value) -> &'static str {
 fn set(table: &mut Table, defaults: &Table, key: &str, value: String) -> Result<(), String> {
     let path: Vec<&str> = key.split("__").collect();
     let known = find(defaults, &path);
-    if known.is_none() {
-        if let Some(stripped) = key.strip_suffix("_file") {
-            let path: Vec<&str> = stripped.split("__").collect();
-            if find(defaults, &path).is_some() || path.first() == Some(&"providers") {
-                let text = std::fs::read_to_string(&value).map_err(|error| format!("{value}: {error}"))?;
-                return set(table, defaults, stripped, text.trim_end_matches(['\r', '\n']).to_owned());
-            }
+    if let (None, Some(stripped)) = (known, key.strip_suffix("_file")) {
+        let path: Vec<&str> = stripped.split("__").collect();
+        if find(defaults, &path).is_some() || path.first() == Some(&"providers") {
+            let text = std::fs::read_to_string(&value).map_err(|error| format!("{value}: {error}"))?;
+            return set(table, defaults, stripped, text.trim_end_matches(['\r', '\n']).to_owned());
         }
     }
     let open = path.len() == 3 && path[0] == "providers";

@@ -25,6 +25,9 @@ const RENEW: Duration = Duration::from_secs(3);
 /// How long somebody else's answer is waited for before the page says that it is being checked.
 const WAIT: Duration = Duration::from_secs(20);
 
+/// The cause of a call that took too long.
+const SLOW: &str = "timeout";
+
 /// What an attempt's row holds sealed.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Shown {
@@ -160,7 +163,7 @@ impl Connect {
             match timeout_at(pause, &mut call).await {
                 Ok(result) => return Some(result),
                 Err(_) if Instant::now() >= deadline => {
-                    return Some(Err(Trouble { code: "timeout", actor: Actor::Nobody }));
+                    return Some(Err(Trouble { code: SLOW, actor: Actor::Nobody }));
                 }
                 Err(_) => {
                     let until = self.now().after(HOLD);
@@ -216,11 +219,12 @@ fn again(mut step: Step, trouble: &Trouble) -> Step {
     for field in &mut step.fields {
         field.error = None;
     }
+    let what = if trouble.code == SLOW { "slow" } else { "trouble" };
     step.notice = Some(Notice {
         code: trouble.code.to_owned(),
         tone: Tone::Refused,
-        text: Text::key("engine.try_again"),
-        advice: Some(Text::key("engine.try_again_advice")),
+        text: Text::key(format!("notice.{what}")),
+        advice: Some(Text::key(format!("notice.{what}_advice"))),
     });
     step
 }

@@ -115,10 +115,11 @@ impl Connect {
         let expected: Details = decode(&target.details)?;
         match provider.begin(&self.cx, begin).await {
             Ok(Next::Step { mut step, state }) => {
-                let text = Text::key("engine.wrong_account")
-                    .with("expected", expected.profile.label)
-                    .with("actual", signed.profile.label.clone());
-                let advice = Some(Text::key("engine.wrong_account_advice"));
+                let text = Text::key("notice.wrong_account")
+                    .with("expected", &*expected.profile.label)
+                    .with("found", &*signed.profile.label);
+                let advice =
+                    Some(Text::key("notice.wrong_account_advice").with("expected", &*expected.profile.label));
                 step.notice =
                     Some(Notice { code: "wrong_account".to_owned(), tone: Tone::Refused, text, advice });
                 Ok(Outcome::Step { step, state })

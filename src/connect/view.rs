@@ -2,7 +2,7 @@
 
 use super::attempts::Shown;
 use super::claims::holds;
-use super::{Connect, Error, Request, Result, SessionView, decode};
+use super::{Connect, Error, Result, SessionView, decode};
 use crate::contract::{Profile, Step};
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::words::{Purpose, SessionState};
@@ -99,13 +99,5 @@ impl Connect {
         };
         drop(db);
         Ok((self.read_session(session)?, seen))
-    }
-
-    /// The request of a session, for pages that only need the way home.
-    ///
-    /// # Errors
-    /// `NotFound("session")`, `Unavailable`.
-    pub async fn request_of(&self, id: &SessionId) -> Result<Request> {
-        Ok(self.session(id).await?.request)
     }
 }

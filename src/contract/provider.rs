@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::step::{Answer, Step};
+use super::step::{Answer, Step, Text};
 use crate::kernel::clock::Clock;
 use crate::kernel::egress::Egress;
 use crate::kernel::random::Random;
@@ -100,6 +100,9 @@ pub struct Profile {
     /// The provider's public details, by names it documents (servers, login, phone number).
     #[serde(default)]
     pub details: BTreeMap<String, Value>,
+    /// A remark for the person who has just connected it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Text>,
 }
 
 impl Profile {

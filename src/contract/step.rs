@@ -67,15 +67,14 @@ pub struct Step {
 }
 
 impl Step {
-    /// The stable code of what went wrong with the last answer, if something did.
+    /// The stable code of what went wrong with the last answer, if something did: the notice's, or the last part
+    /// of the key of the first field's error.
     pub fn refusal(&self) -> Option<&str> {
-        let by_field =
-            || self.fields.iter().find_map(|field| field.error.as_ref()).map(|error| error.key.as_str());
-        self.notice
-            .as_ref()
-            .filter(|notice| notice.tone == Tone::Refused)
-            .map(|notice| notice.code.as_str())
-            .or_else(by_field)
+        if let Some(notice) = self.notice.as_ref().filter(|notice| notice.tone == Tone::Refused) {
+            return Some(&notice.code);
+        }
+        let error = self.fields.iter().find_map(|field| field.error.as_ref())?;
+        error.key.rsplit('.').next()
     }
 
     /// Whether an answer to this step carries something secret.

@@ -24,9 +24,9 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::any::AnyPoolOptions;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::postgres::PgListener;
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyPool, ConnectOptions, Executor};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use accounts::{Account, AccountFilter, AccountUpdate};
@@ -246,9 +246,14 @@ async fn connect(address: &Address, kind: Kind) -> Result<AnyPool> {
         .after_connect(move |conn, _| {
             Box::pin(async move { conn.execute(kind.greeting()).await.map(|_| ()) })
         })
-        .connect(&address.url)
+        .connect_with(options(&address.url)?)
         .await?;
     Ok(pool)
+}
+
+/// Connection options. Statements are not logged: the log is for what happened, not for how it was stored.
+fn options(url: &str) -> Result<AnyConnectOptions> {
+    Ok(url.parse::<AnyConnectOptions>()?.disable_statement_logging())
 }
 
 /// Passes PostgreSQL's notifications on to this node's listeners, for as long as the process lives.

@@ -185,7 +185,7 @@ impl Writer {
 
     async fn connected<'t>(&self, tx: &'t mut Option<Tx>) -> Result<&'t mut Tx> {
         if tx.is_none() {
-            let mut conn = AnyConnection::connect(&self.url).await?;
+            let mut conn = AnyConnection::connect_with(&super::options(&self.url)?).await?;
             sqlx::raw_sql(Kind::Sqlite.greeting()).execute(&mut conn).await?;
             *tx = Some(Tx::new(Db { conn: Conn::Own(conn), shared: self.db.clone() }));
         }

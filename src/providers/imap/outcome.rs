@@ -9,6 +9,7 @@ use crate::contract::{Connected, Profile, State, Trouble};
 use crate::kernel::secret::Secret;
 
 use super::servers::{Encryption, Server, Servers};
+use super::steps::form::say;
 
 /// Everything it takes to act as the person; the sealed part of an account.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,7 +46,8 @@ pub fn connected(address: &str, imap: Key, smtp: Option<Key>) -> Result<Connecte
             details.insert("receive_only".to_owned(), json!(true));
         }
     }
-    let profile = Profile { label: address.to_owned(), details };
+    let note = smtp.is_none().then(|| say("success.receive_only"));
+    let profile = Profile { label: address.to_owned(), details, note };
     let keys = Keys { version: 1, imap, smtp };
     let secret = serde_json::to_value(keys).map(State).map_err(|_| Trouble::bug("secret_unwritable"))?;
     Ok(Connected { identity, profile, secret })

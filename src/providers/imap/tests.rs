@@ -41,7 +41,7 @@ impl Wizard {
 
     async fn repairing(details: serde_json::Value) -> Self {
         let details: BTreeMap<_, _> = serde_json::from_value(details).unwrap();
-        let profile = Profile { label: "ada@example.org".into(), details };
+        let profile = Profile { label: "ada@example.org".into(), details, note: None };
         let target = Some(Target { identity: "mail.example.org/ada".into(), profile });
         Self::begin("", Begin { method: Method::Password, email: None, target }).await
     }

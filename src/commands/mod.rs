@@ -1,0 +1,153 @@
+//! What the commands share: from settings to a running core, and how results and failures are printed. Results
+//! go to standard output alone, so that scripts can take them; everything else goes to standard error.
+
+pub mod accounts;
+pub mod deliveries;
+pub mod keys;
+pub mod link;
+pub mod serve;
+pub mod sessions;
+pub mod settings;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+use vestibule::config::{self, Config, KeyFileError};
+use vestibule::connect::{Absence, Connect, Limits};
+use vestibule::contract::Context;
+use vestibule::kernel::clock::Clock;
+use vestibule::kernel::egress::{Egress, Setup};
+use vestibule::kernel::random::Random;
+use vestibule::kernel::seal::KeyRing;
+use vestibule::providers;
+use vestibule::store::{Address, Store, sqlite_url};
+
+/// A core that is ready to be asked.
+pub struct Core {
+    pub config: Config,
+    pub connect: Connect,
+    pub egress: Egress,
+    pub clock: Clock,
+    pub random: Random,
+}
+
+/// Reads the settings; every problem is told at once.
+pub fn load() -> anyhow::Result<Config> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Config::load(environment)
+        .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))
+}
+
+/// Starts logging, to standard error.
+pub fn log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log.filter).context("log: must be a level or a filter")?;
+    let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log.json {
+        writer.json().init();
+    } else {
+        writer.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    }
+    Ok(())
+}
+
+/// The address of the database.
+pub fn address(config: &Config) -> Address {
+    let url = match &config.database.url {
+        Some(url) => url.reveal().to_owned(),
+        None => sqlite_url(&config::database_file(&config.data_dir)),
+    };
+    Address { url, connections: config.database.connections }
+}
+
+/// Puts the core together. The first start makes the data directory, the database and the key file.
+pub async fn core(config: Config) -> anyhow::Result<Core> {
+    let (clock, random) = (Clock::system(), Random::system());
+    make_private(&config.data_dir)?;
+    let address = address(&config);
+    let ring = ring(&config, &address, &random).await?;
+    let egress = Egress::new(Setup {
+        allow: config.egress.allow.clone(),
+        name_server: config.egress.dns_server,
+        extra_ca_file: config.egress.extra_ca_file.as_deref(),
+    })
+    .map_err(anyhow::Error::msg)?;
+    let catalogue = providers::catalogue(&config.providers)
+        .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))?;
+    let absent = config
+        .providers
+        .keys()
+        .filter(|slug| !catalogue.iter().any(|provider| provider.about().slug == **slug))
+        .map(|slug| (slug.clone(), Absence::SwitchedOff))
+        .collect();
+    let store = Store::open(&address, ring, clock.clone(), random.clone())
+        .await
+        .context("the database could not be opened")?;
+    let cx = Context { egress: egress.clone(), clock: clock.clone(), random: random.clone() };
+    let limits = Limits { session_life: config.session_life, ..Limits::default() };
+    let connect = Connect::new(store, catalogue, absent, cx, limits).await?;
+    Ok(Core { config, connect, egress, clock, random })
+}
+
+/// The core of a command that is not the server: it logs only what is wrong.
+pub async fn quiet_core() -> anyhow::Result<Core> {
+    let mut config = load()?;
+    config.log.filter = "warn".to_owned();
+    log(&config)?;
+    core(config).await
+}
+
+fn make_private(folder: &std::path::Path) -> anyhow::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .with_context(|| format!("the data directory {} could not be made", folder.display()))
+}
+
+/// The key ring. A key file is made only for a database that was sealed with no key yet: a lost key file must
+/// never be papered over by a fresh one.
+async fn ring(config: &Config, address: &Address, random: &Random) -> anyhow::Result<KeyRing> {
+    if let Some(ring) = &config.keys.ring {
+        return KeyRing::parse(ring.reveal(), random.clone()).context("keys");
+    }
+    let file = &config.keys.file;
+    match config::read_key_file(file, random.clone()) {
+        Ok(ring) => Ok(ring),
+        Err(KeyFileError::Absent(name)) => {
+            let sealed_with =
+                Store::sealed_with(address).await.context("the database could not be opened")?;
+            if !sealed_with.is_empty() {
+                bail!(
+                    "the database was sealed with key {}, but the key file {name} does not exist; put it back \
+                     (see SECURITY.md, \"Losing the key file\")",
+                    sealed_with.join(", ")
+                );
+            }
+            config::create_key_file(file, random).or_else(|error| match error {
+                // Another command was quicker: its key is as good.
+                KeyFileError::Io(_, io) if io.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+                error => Err(error),
+            })?;
+            Ok(config::read_key_file(file, random.clone())?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Prints a result, indented for people.
+pub fn print(value: &Value) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Says what went wrong and why, on standard error.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("vestibule: {error:#}");
+    ExitCode::FAILURE
+}

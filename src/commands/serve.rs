@@ -1,0 +1,118 @@
+//! `vestibule serve`: the server and its loops, until told to stop.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use vestibule::config::Config;
+use vestibule::connect::Connect;
+use vestibule::pages::{Pages, ProviderWords};
+use vestibule::store::Kind;
+use vestibule::web::{Settings, Web};
+use vestibule::workers::deliver::Deliver;
+
+use super::Core;
+
+/// How long requests and calls under way may take once the server was told to stop.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Runs it.
+pub async fn run() -> anyhow::Result<()> {
+    let config = super::load()?;
+    super::log(&config)?;
+    let core = super::core(config).await?;
+    // Held as long as the process lives: two servers on one embedded database would deliver twice.
+    let _lock = lock(&core).await?;
+    announce_first_key(&core).await?;
+    let Core { config, connect, egress, clock, random } = core;
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("could not listen on {}", config.server.listen))?;
+    let secret = connect.signing_secret().await?;
+    let (tell, stop) = watch::channel(false);
+    let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
+    let deliveries = tokio::spawn(deliver.run(stop.clone()));
+    let service = service(connect, &config)?;
+    tracing::info!(listen = %listener.local_addr()?, public_url = config.server.public_url.origin(), "ready");
+    tokio::spawn(async move {
+        told_to_stop().await;
+        tracing::info!("stopping");
+        let _ = tell.send(true);
+    });
+    let mut stopping = stop.clone();
+    let shared = tower::make::Shared::new(service);
+    let server = axum::serve(listener, shared).with_graceful_shutdown(async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+    });
+    let mut late = stop;
+    tokio::select! {
+        ended = server.into_future() => ended.context("the server ended")?,
+        () = async {
+            let _ = late.wait_for(|stop| *stop).await;
+            tokio::time::sleep(GRACE).await;
+        } => tracing::warn!("some requests did not end in time"),
+    }
+    let _ = tokio::time::timeout(GRACE, deliveries).await;
+    Ok(())
+}
+
+fn service(connect: Connect, config: &Config) -> anyhow::Result<vestibule::web::Service> {
+    let words = connect.catalogue().iter().map(|provider| {
+        let about = provider.about();
+        ProviderWords { slug: about.slug.clone(), icon: about.icon, strings: about.strings.clone() }
+    });
+    let pages = Pages::new(words.collect()).map_err(anyhow::Error::msg).context("the pages")?;
+    let settings =
+        Settings { public_url: config.server.public_url.clone(), product_name: config.product_name.clone() };
+    Ok(Web::new(connect, pages, settings).service())
+}
+
+/// One server per embedded database; whatever a former one held when it died is free again.
+async fn lock(core: &Core) -> anyhow::Result<Option<std::fs::File>> {
+    let store = core.connect.store();
+    if store.kind() != Kind::Sqlite {
+        return Ok(None);
+    }
+    let path = core.config.data_dir.join("vestibule.lock");
+    let file =
+        std::fs::File::create(&path).with_context(|| format!("{} could not be made", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!(
+            "another server is running on {}; use PostgreSQL for several nodes",
+            core.config.data_dir.display()
+        );
+    }
+    store.release_leases().await?;
+    Ok(Some(file))
+}
+
+/// Makes the first API key when somebody who may see it is looking.
+async fn announce_first_key(core: &Core) -> anyhow::Result<()> {
+    let shown = std::io::stderr().is_terminal() || core.config.server.public_url.is_loopback();
+    if !shown {
+        if core.connect.keys().await?.is_empty() {
+            tracing::info!("there is no API key yet; make one with: vestibule keys create --name NAME");
+        }
+        return Ok(());
+    }
+    if let Some(made) = core.connect.create_first_key().await? {
+        // Not through the log: a key has no business there.
+        eprintln!("\n  Your first API key, shown this once:\n\n      {}\n", made.text.reveal());
+    }
+    Ok(())
+}
+
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

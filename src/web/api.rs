@@ -1,0 +1,159 @@
+//! What both public APIs share: the key, the body, and errors as envelopes.
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::Web;
+use super::front::RequestId;
+use crate::connect::{Absence, Error, MANAGE};
+use crate::dialects::envelope::{Envelope, Kind};
+
+/// The largest body an API call may have.
+const LARGEST: usize = 256 * 1024;
+
+/// A refusal on its way out.
+pub(super) struct Refused(Option<RequestId>, Envelope);
+
+/// Says no.
+pub(super) fn refused(id: Option<&RequestId>, envelope: Envelope) -> Refused {
+    Refused(id.cloned(), envelope)
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self(id, mut envelope) = self;
+        envelope.instance = id.map(|id| id.0);
+        let status = StatusCode::from_u16(envelope.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(envelope)).into_response()
+    }
+}
+
+/// A caller whose key was checked and may manage sessions and accounts.
+pub(super) struct Caller {
+    /// The request's id.
+    pub(super) request: RequestId,
+}
+
+impl Caller {
+    /// Says no to this caller.
+    pub(super) fn refuse(&self, envelope: Envelope) -> Refused {
+        Refused(Some(self.request.clone()), envelope)
+    }
+
+    /// Turns a use case's error into an envelope. `field` gives the dialect's spelling of the core's fields.
+    pub(super) fn fail(&self, error: Error, field: fn(&'static str) -> &'static str) -> Refused {
+        self.refuse(envelope(error, field, &self.request))
+    }
+}
+
+impl FromRequestParts<Web> for Caller {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refused> {
+        let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
+        let caller = Self { request };
+        let Some(key) = key(&parts.headers) else {
+            let detail = "send your API key as X-API-KEY, or as Authorization: Bearer";
+            return Err(caller.refuse(Kind::MissingCredentials.detail(detail)));
+        };
+        match web.connect.authenticate(&key).await {
+            Ok(Some(key)) if key.scopes.iter().any(|scope| scope == MANAGE) => Ok(caller),
+            Ok(Some(_)) => {
+                let detail = format!("this key lacks the scope {MANAGE}");
+                Err(caller.refuse(Kind::InsufficientPrivileges.detail(detail)))
+            }
+            Ok(None) => {
+                let detail = "this API key is unknown or was revoked; make one with: vestibule keys create --name NAME";
+                Err(caller.refuse(Kind::InvalidCredentials.detail(detail)))
+            }
+            Err(error) => Err(caller.fail(error, |field| field)),
+        }
+    }
+}
+
+fn key(headers: &HeaderMap) -> Option<String> {
+    let text = |value: &HeaderValue| value.to_str().ok().map(|text| text.trim().to_owned());
+    let plain = headers.get("x-api-key").and_then(text);
+    let bearer = || {
+        let value = headers.get(AUTHORIZATION).and_then(text)?;
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
+    };
+    plain.or_else(bearer).filter(|key| !key.is_empty())
+}
+
+fn envelope(error: Error, field: fn(&'static str) -> &'static str, request: &RequestId) -> Envelope {
+    match error {
+        Error::Invalid { field: name, rule } => {
+            Kind::InvalidParameters.detail(format!("{} {rule}", field(name)))
+        }
+        Error::NoProvider(reasons) => {
+            let reason = |(slug, absence): &(String, Absence)| match absence {
+                Absence::SwitchedOff => format!("{slug} is switched off in this server's configuration"),
+                Absence::NotBuilt => format!("{slug} is not part of this version"),
+            };
+            let reasons: Vec<_> = reasons.iter().map(reason).collect();
+            let detail =
+                format!("{} names no provider that is available: {}", field("providers"), reasons.join("; "));
+            Kind::InvalidParameters.detail(detail)
+        }
+        Error::NotFound(what) => Kind::ResourceNotFound.detail(format!("there is no such {what}")),
+        Error::Ended => {
+            Kind::ActionAlreadyPerformed.detail("the session has ended already; read it to see how")
+        }
+        Error::Conflict => {
+            Kind::ServiceUnavailable.detail("somebody else changed it at the same moment; try again")
+        }
+        Error::ProviderUnavailable => {
+            Kind::ServiceUnavailable.detail("the provider is not available any more")
+        }
+        Error::Unavailable(why) => {
+            tracing::error!(request.id = request.0, why, "the database is not available");
+            Kind::ServiceUnavailable.detail("the database does not answer; try again in a moment")
+        }
+        Error::Internal(why) => {
+            tracing::error!(request.id = request.0, why, "a request failed");
+            Kind::UnexpectedError
+                .detail("something went wrong here; quote the instance to whoever runs this server")
+        }
+    }
+}
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// An envelope: too large, of another type, or not JSON.
+pub(super) async fn json_body(caller: &Caller, request: Request<Body>) -> Result<Value, Refused> {
+    let bytes = to_bytes(request.into_body(), LARGEST).await.map_err(|_| {
+        caller.refuse(Kind::ContentTooLarge.detail(format!("the body must have at most {LARGEST} bytes")))
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        caller.refuse(Kind::InvalidParameters.detail(format!("the body must be JSON: {error}")))
+    })
+}
+
+/// A JSON reply that nobody stores.
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// No route has this path.
+pub(super) async fn no_such_route(State(_): State<Web>, request: Request) -> Response {
+    let id = request.extensions().get::<RequestId>();
+    refused(id, Kind::ResourceNotFound.detail("there is nothing at this path")).into_response()
+}
+
+/// The path exists, but not with this method.
+pub(super) async fn no_such_method(request: Request) -> Response {
+    let id = request.extensions().get::<RequestId>();
+    let mut response =
+        refused(id, Kind::MethodNotAllowed.detail("this path does not take this method")).into_response();
+    response.headers_mut().entry(ALLOW).or_insert(HeaderValue::from_static("GET, POST, DELETE"));
+    response
+}

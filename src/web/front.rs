@@ -1,0 +1,101 @@
+//! What every request passes: its id, the log line, the list of hosts, mended paths.
+
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::{Web, api};
+use crate::dialects::envelope::Kind;
+use crate::kernel::random::Random;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A request's own id, to find it in the log.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
+/// The host a request came for, in the configured spelling.
+#[derive(Clone, Debug)]
+pub(super) struct OurHost(pub(super) String);
+
+/// Gives the request an id and writes one line about it; the path only, since queries and links hold secrets.
+pub(super) async fn accompany(mut request: Request, next: Next) -> Response {
+    let id = format!("req_{}", URL_SAFE_NO_PAD.encode(Random::system().bytes::<12>()));
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let (method, route) = (request.method().clone(), route(&request));
+    let began = Instant::now();
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let (status, took) = (response.status().as_u16(), began.elapsed().as_micros());
+    tracing::debug!(request.id = id, %method, route, status, took_us = took, "request");
+    response
+}
+
+/// The path without what may be secret in it.
+fn route(request: &Request) -> String {
+    let path = request.uri().path();
+    match path.strip_prefix("/connect/") {
+        Some(_) => "/connect/…".to_owned(),
+        None => path.chars().take(200).collect(),
+    }
+}
+
+/// Only the configured hosts are served: cookies and links belong to them.
+pub(super) async fn only_our_hosts(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let asked = asked.or_else(|| request.uri().authority().map(ToString::to_string)).unwrap_or_default();
+    let url = &web.settings.public_url;
+    let Some(host) = url.serves(&asked) else {
+        let id = request.extensions().get::<RequestId>().cloned();
+        let detail = format!(
+            "this server answers for {} only; set public_url when it is reached otherwise",
+            url.origin()
+        );
+        return api::refused(id.as_ref(), Kind::MisdirectedRequest.detail(detail)).into_response();
+    };
+    request.extensions_mut().insert(OurHost(host.to_owned()));
+    let secure = url.is_secure();
+    let mut response = next.run(request).await;
+    if secure {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
+}
+
+/// Makes one slash of several in the path.
+pub(super) fn collapse_slashes(mut request: Request<Body>) -> Request<Body> {
+    let path = request.uri().path();
+    if !path.contains("//") {
+        return request;
+    }
+    let mut mended = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !mended.ends_with('/') {
+            mended.push(character);
+        }
+    }
+    if let Some(query) = request.uri().query() {
+        mended.push('?');
+        mended.push_str(query);
+    }
+    let mut parts = request.uri().clone().into_parts();
+    if let Ok(path) = mended.parse::<PathAndQuery>() {
+        parts.path_and_query = Some(path);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}

@@ -1,0 +1,67 @@
+//! The mouths: the public APIs, the wizard's pages, and the operator's probes. A handler extracts, translates,
+//! makes one call to a use case and translates back; it holds no rule and no SQL.
+
+mod api;
+mod front;
+mod operations;
+mod postpress;
+mod wizard;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use crate::config::PublicUrl;
+use crate::connect::Connect;
+use crate::pages::Pages;
+
+/// What the routes stand on.
+#[derive(Clone)]
+pub struct Web {
+    connect: Connect,
+    pages: Arc<Pages>,
+    settings: Arc<Settings>,
+    /// Unknown fields that were logged before.
+    noticed: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// What the routes are told by the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How people reach this server.
+    pub public_url: PublicUrl,
+    /// The product that asks.
+    pub product_name: Option<String>,
+}
+
+/// The whole service, for any HTTP server.
+pub type Service = BoxCloneSyncService<Request<Body>, Response, std::convert::Infallible>;
+
+impl Web {
+    /// Puts it together.
+    pub fn new(connect: Connect, pages: Pages, settings: Settings) -> Self {
+        Self { connect, pages: Arc::new(pages), settings: Arc::new(settings), noticed: Arc::default() }
+    }
+
+    /// All routes behind one front.
+    pub fn service(self) -> Service {
+        let hosted = Router::new()
+            .merge(postpress::routes())
+            .merge(wizard::routes())
+            .fallback(api::no_such_route)
+            .method_not_allowed_fallback(api::no_such_method)
+            .layer(axum::middleware::from_fn_with_state(self.clone(), front::only_our_hosts));
+        let all = operations::routes()
+            .merge(hosted)
+            .layer(axum::middleware::from_fn(front::accompany))
+            .with_state(self);
+        // Clients that end their base URL with a slash ask for //v1/…, so paths are mended before routing.
+        BoxCloneSyncService::new(all.map_request(front::collapse_slashes))
+    }
+}

@@ -1,0 +1,118 @@
+//! The browser at the other end: its cookies, its language, and whether a form really came from our page.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderValue, ORIGIN};
+use axum::http::request::Parts;
+
+use super::super::Web;
+use super::super::front::{OurHost, RequestId};
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::SessionId;
+use crate::kernel::random::{Random, Token, hash};
+
+/// The browser that asks.
+pub(super) struct Browser {
+    headers: HeaderMap,
+    secure: bool,
+    /// The host it came for, in the configured spelling.
+    pub(super) host: String,
+    /// This request's id.
+    pub(super) request: RequestId,
+    /// The page's language.
+    pub(super) locale: String,
+    /// The value that ties forms to this browser before it holds a session; made when it had none.
+    before: String,
+    before_is_new: bool,
+}
+
+impl FromRequestParts<Web> for Browser {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Self::Rejection> {
+        let host = parts.extensions.get::<OurHost>().map(|host| host.0.clone()).unwrap_or_default();
+        let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
+        let languages = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let locale = web.pages.locale(languages).to_owned();
+        let secure = web.settings.public_url.is_secure();
+        let headers = parts.headers.clone();
+        let known = cookie(&headers, &before_name(secure)).filter(|value| value.len() == 43);
+        let before_is_new = known.is_none();
+        let before = known.unwrap_or_else(|| Token::new(&Random::system()).reveal().to_owned());
+        Ok(Self { headers, secure, host, request, locale, before, before_is_new })
+    }
+}
+
+/// Host-only cookies: the prefix makes browsers insist on it.
+fn prefix(secure: bool) -> &'static str {
+    if secure { "__Host-" } else { "" }
+}
+
+fn before_name(secure: bool) -> String {
+    format!("{}vestibule-form", prefix(secure))
+}
+
+fn session_name(secure: bool, id: &SessionId) -> String {
+    let ulid = id.as_str().strip_prefix(SessionId::PREFIX).unwrap_or_default();
+    format!("{}vestibule-{ulid}", prefix(secure))
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).next()
+}
+
+impl Browser {
+    /// Its cookie for a session.
+    pub(super) fn cookie_of(&self, id: &SessionId) -> Option<String> {
+        cookie(&self.headers, &session_name(self.secure, id))
+    }
+
+    /// The header that gives it a session's cookie until the session's end.
+    pub(super) fn set_cookie(
+        &self,
+        id: &SessionId,
+        value: &Token,
+        expires_at: Millis,
+        now: Millis,
+    ) -> Option<HeaderValue> {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let age = expires_at.since(now).as_secs();
+        let name = session_name(self.secure, id);
+        let text =
+            format!("{name}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", value.reveal());
+        HeaderValue::from_str(&text).ok()
+    }
+
+    /// The header that ties forms to this browser before it holds a session, if it needs one.
+    pub(super) fn set_before(&self) -> Option<HeaderValue> {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let text =
+            format!("{}={}; Path=/; HttpOnly; SameSite=Lax{secure}", before_name(self.secure), self.before);
+        self.before_is_new.then(|| HeaderValue::from_str(&text).ok()).flatten()
+    }
+
+    /// What a form of ours carries, tied to a cookie of this browser.
+    pub(super) fn form_token(&self, session: Option<&SessionId>) -> String {
+        let tie = session.and_then(|id| self.cookie_of(id)).unwrap_or_else(|| self.before.clone());
+        hash(&format!("form:{tie}"))
+    }
+
+    /// Whether a POST came from a page of ours. Browsers say so themselves (`Sec-Fetch-Site`); where one does not,
+    /// its `Origin` must be ours, and where that is hidden (`null`, since our pages send no referrer), the form must
+    /// carry the token that matches the cookie.
+    pub(super) fn posted_by_us(&self, web: &Web, token: &str, session: Option<&SessionId>) -> bool {
+        let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let ties = token == self.form_token(session);
+        let origin = self.headers.get(ORIGIN).and_then(|value| value.to_str().ok());
+        let own = web.settings.public_url.origin_of(&self.host);
+        let foreign = origin.is_some_and(|origin| origin != "null" && !origin.eq_ignore_ascii_case(&own));
+        match text("sec-fetch-site") {
+            _ if foreign => false,
+            Some("same-origin" | "none") => true,
+            Some(_) => false,
+            None => origin.is_some_and(|origin| origin.eq_ignore_ascii_case(&own)) || ties,
+        }
+    }
+}

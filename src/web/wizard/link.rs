@@ -1,0 +1,80 @@
+//! The link's first page: who asks, and a button. The page spends nothing; the button claims the session.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::super::Web;
+use super::browser::Browser;
+use super::forms::Form;
+use super::show::{Canvas, path, see_other};
+use crate::connect::{Claim, Look, Standing};
+use crate::pages::{Page, Problem, ProblemKind, Welcome};
+
+/// `GET /connect/{secret}`: 200, 404 unknown, 409 open elsewhere, 410 over.
+pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(secret): Path<String>) -> Response {
+    match web.connect.look(&secret, |id| browser.cookie_of(id)).await {
+        Ok(look) => draw(&web, &browser, &secret, &look),
+        Err(error) => Canvas { web: &web, browser: &browser, session: None, request: None }.failed(&error),
+    }
+}
+
+/// `POST /connect/{secret}`: claims the session for this browser and goes on to its first step.
+pub(super) async fn claim(
+    State(web): State<Web>,
+    browser: Browser,
+    Path(secret): Path<String>,
+    body: Bytes,
+) -> Response {
+    let form = Form::read(&body);
+    let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
+    if !browser.posted_by_us(&web, form.text("form"), None) {
+        let retry = format!("/connect/{secret}");
+        let problem =
+            Problem { kind: ProblemKind::CrossSite, home_url: None, retry: Some(&retry), takeover: None };
+        return canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem));
+    }
+    let takeover = form.text("takeover") == "yes";
+    match web.connect.claim(&secret, |id| browser.cookie_of(id), takeover, &browser.host).await {
+        Ok(Claim::Held { id, cookie, expires_at }) => {
+            let now = web.connect.clock().now();
+            let cookie = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
+            see_other(&path(&id), cookie)
+        }
+        Ok(Claim::Refused(look)) => draw(&web, &browser, &secret, &look),
+        Err(error) => canvas.failed(&error),
+    }
+}
+
+fn draw(web: &Web, browser: &Browser, secret: &str, look: &Look) -> Response {
+    let (session, request) = (&look.view.session, &look.view.request);
+    let canvas = Canvas { web, browser, session: None, request: Some(request) };
+    let action = format!("/connect/{secret}");
+    let elsewhere = |kind, takeover| {
+        let problem = Problem { kind, home_url: None, retry: Some(&action), takeover };
+        canvas.page(StatusCode::CONFLICT, &Page::Problem(problem))
+    };
+    match look.standing {
+        Standing::Unclaimed => {
+            let provider = match session.providers.as_slice() {
+                [only] => Some(only.as_str()),
+                _ => None,
+            };
+            let welcome = Welcome {
+                action: &action,
+                user_label: request.user_label.as_deref(),
+                provider,
+                account: look.account.as_deref(),
+            };
+            canvas.page(StatusCode::OK, &Page::Welcome(welcome))
+        }
+        Standing::Mine | Standing::Ended { mine: true, .. } => see_other(&path(&session.id), None),
+        Standing::Elsewhere { busy: true } => elsewhere(ProblemKind::OpenElsewhereBusy, None),
+        Standing::Elsewhere { busy: false } => elsewhere(ProblemKind::OpenElsewhere, Some(action.as_str())),
+        Standing::MovedTooOften => elsewhere(ProblemKind::TooManyTakeovers, None),
+        Standing::Ended { state, mine: false } => {
+            Canvas { session: Some(&session.id), ..canvas }.over(state, session.cause.as_deref())
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The hosted wizard: the link's first page, then one page per step. Every page is a GET that changes nothing;
+//! every change is a POST that ends in a redirect to a page.
+
+mod browser;
+mod forms;
+mod home;
+mod link;
+mod show;
+mod steps;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::Web;
+
+/// Nothing from elsewhere, nothing inline, in nobody's frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+pub(super) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/connect/{secret}", get(link::show).post(link::claim))
+        .route("/wizard/{session}", get(steps::show).post(steps::answer))
+        .layer(axum::extract::DefaultBodyLimit::max(64 * 1024))
+        .layer(axum::middleware::from_fn(guard))
+        .route("/assets/{*path}", get(asset))
+}
+
+/// Headers for every page; and requests that no person made do nothing at all.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = match idle(&request) {
+        Some(idle) => idle,
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    headers.insert(
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
+    );
+    headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex, nofollow"));
+    response
+}
+
+/// HEAD and prefetching run no use case.
+fn idle(request: &Request) -> Option<Response> {
+    if request.method() == Method::HEAD {
+        return Some((StatusCode::OK, [(CONTENT_TYPE, "text/html; charset=utf-8")]).into_response());
+    }
+    let says_prefetch = ["sec-purpose", "purpose", "x-moz", "x-purpose"].iter().any(|name| {
+        let value = request.headers().get(*name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.contains("prefetch") || value.contains("prerender") || value.contains("preview")
+    });
+    // Browsers drop a prefetched answer with this status and ask again when the person really comes.
+    (says_prefetch && request.method() == Method::GET)
+        .then(|| StatusCode::SERVICE_UNAVAILABLE.into_response())
+}
+
+/// Files that pages load; their names carry a hash of their content.
+async fn asset(State(web): State<Web>, Path(path): Path<String>) -> Response {
+    match web.pages.asset(&path) {
+        Some(asset) => {
+            let headers =
+                [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+            (headers, asset.bytes).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,120 @@
+//! Drawing: from what a use case says to a page and its status.
+
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::super::Web;
+use super::browser::Browser;
+use super::home;
+use crate::connect::{Error, Request};
+use crate::kernel::ids::SessionId;
+use crate::kernel::words::SessionState;
+use crate::pages::{Frame, Leaving, Page, Problem, ProblemKind};
+
+/// A page being drawn for one browser.
+pub(super) struct Canvas<'a> {
+    pub(super) web: &'a Web,
+    pub(super) browser: &'a Browser,
+    /// The session, when it is known.
+    pub(super) session: Option<&'a SessionId>,
+    /// What was asked for with it.
+    pub(super) request: Option<&'a Request>,
+}
+
+impl Canvas<'_> {
+    /// Draws a page.
+    pub(super) fn page(&self, status: StatusCode, page: &Page<'_>) -> Response {
+        let configured = self.web.settings.product_name.as_deref();
+        let product = match self.request {
+            Some(request) => home::product(configured, request),
+            None => configured.map(str::to_owned),
+        };
+        let token = self.browser.form_token(self.session);
+        let reference = self.reference();
+        let frame = Frame {
+            locale: &self.browser.locale,
+            product: product.as_deref().unwrap_or_default(),
+            form_token: &token,
+            reference: reference.as_deref(),
+        };
+        let html = self.web.pages.render(&frame, page);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        if let Some(cookie) = self.browser.set_before() {
+            headers.insert(SET_COOKIE, cookie);
+        }
+        (status, headers, html).into_response()
+    }
+
+    /// What to quote to support: the end of the session's id, which its backend can find.
+    fn reference(&self) -> Option<String> {
+        let id = self.session?.as_str();
+        id.get(id.len().saturating_sub(8)..).map(str::to_owned)
+    }
+
+    /// Sends the browser home, without a redirect that `form-action` could block.
+    pub(super) fn leave(&self, url: &str) -> Response {
+        let host = home::host(url);
+        let mut response = self.page(StatusCode::OK, &Page::Leaving(Leaving { url, host: &host }));
+        if let Ok(refresh) = HeaderValue::from_str(&format!("0; url={url}")) {
+            response.headers_mut().insert(HeaderName::from_static("refresh"), refresh);
+        }
+        response
+    }
+
+    /// A page that says what happened and offers the way home.
+    pub(super) fn problem(&self, status: StatusCode, kind: ProblemKind, code: &str) -> Response {
+        let home_url = self.request.and_then(|request| home::after_failure(request, code));
+        let problem = Problem { kind, home_url: home_url.as_deref(), retry: None, takeover: None };
+        self.page(status, &Page::Problem(problem))
+    }
+
+    /// A session that is over, for a browser that has no part in its success.
+    pub(super) fn over(&self, state: SessionState, cause: Option<&str>) -> Response {
+        let (kind, code) = match state {
+            SessionState::Open | SessionState::Connected => (ProblemKind::Used, "link_used"),
+            SessionState::Cancelled => (ProblemKind::Cancelled, "cancelled"),
+            SessionState::Failed if cause == Some("too_many_tries") => {
+                (ProblemKind::TooManyTries, "too_many_tries")
+            }
+            SessionState::Failed => (ProblemKind::Failed, cause.unwrap_or("failed")),
+            SessionState::Expired => (ProblemKind::Expired, "link_expired"),
+            SessionState::Revoked => (ProblemKind::Revoked, "link_revoked"),
+        };
+        self.problem(StatusCode::GONE, kind, code)
+    }
+
+    /// What a use case could not do.
+    pub(super) fn failed(&self, error: &Error) -> Response {
+        match error {
+            Error::NotFound(_) => {
+                self.problem(StatusCode::NOT_FOUND, ProblemKind::UnknownLink, "link_unknown")
+            }
+            Error::ProviderUnavailable => {
+                self.problem(StatusCode::GONE, ProblemKind::Failed, "provider_unavailable")
+            }
+            error => {
+                tracing::error!(request.id = self.browser.request.0, error = %error, "a page failed");
+                self.problem(StatusCode::SERVICE_UNAVAILABLE, ProblemKind::ServerError, "unavailable")
+            }
+        }
+    }
+}
+
+/// Goes on to a page of ours with a GET.
+pub(super) fn see_other(path: &str, cookie: Option<HeaderValue>) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(location) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A session's page.
+pub(super) fn path(id: &SessionId) -> String {
+    format!("/wizard/{id}")
+}

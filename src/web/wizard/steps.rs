@@ -1,0 +1,102 @@
+//! The pages behind the claim: the current step, the wait while an answer is checked, the outcome.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{HeaderName, HeaderValue};
+use axum::response::Response;
+
+use super::super::Web;
+use super::browser::Browser;
+use super::forms::{Form, Pressed};
+use super::home;
+use super::show::{Canvas, path, see_other};
+use crate::connect::{Error, SessionView, View};
+use crate::kernel::ids::SessionId;
+use crate::kernel::words::SessionState;
+use crate::pages::{Busy, Page, Problem, ProblemKind, StepPage, Success};
+
+/// `GET /wizard/{session}`: 200; 403 without the cookie; 404 unknown; 410 over.
+pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(id): Path<String>) -> Response {
+    let seen = match id.parse::<SessionId>() {
+        Ok(id) => web.connect.view(&id, browser.cookie_of(&id).as_deref()).await,
+        Err(_) => Err(Error::NotFound("session")),
+    };
+    match seen {
+        Ok((session, view)) => draw(&web, &browser, &session, &view),
+        Err(error) => Canvas { web: &web, browser: &browser, session: None, request: None }.failed(&error),
+    }
+}
+
+/// `POST /wizard/{session}`: answers the step, or gives up, and goes on to the page.
+pub(super) async fn answer(
+    State(web): State<Web>,
+    browser: Browser,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
+    let Ok(id) = id.parse::<SessionId>() else { return canvas.failed(&Error::NotFound("session")) };
+    let form = Form::read(&body);
+    if !browser.posted_by_us(&web, form.text("form"), Some(&id)) {
+        let retry = path(&id);
+        let problem =
+            Problem { kind: ProblemKind::CrossSite, home_url: None, retry: Some(&retry), takeover: None };
+        return canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem));
+    }
+    let cookie = browser.cookie_of(&id);
+    let version = form.version();
+    let done = match form.pressed() {
+        Pressed::Cancel => web.connect.cancel(&id, cookie.as_deref()).await,
+        Pressed::Answer(answer) => web.connect.answer(&id, cookie.as_deref(), version, answer).await,
+    };
+    match done {
+        Ok(_) => see_other(&path(&id), None),
+        Err(error) => canvas.failed(&error),
+    }
+}
+
+fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Response {
+    let id = &session.session.id;
+    let canvas = Canvas { web, browser, session: Some(id), request: Some(&session.request) };
+    let here = path(id);
+    match view {
+        View::Step { version, provider, step, .. } => {
+            let page = StepPage { action: &here, version: *version, provider, step };
+            canvas.page(StatusCode::OK, &Page::Step(page))
+        }
+        View::Busy { provider, .. } => {
+            let mut response = canvas.page(StatusCode::OK, &Page::Busy(Busy { refresh: &here, provider }));
+            response.headers_mut().insert(HeaderName::from_static("refresh"), HeaderValue::from_static("2"));
+            response
+        }
+        View::Connected { account, provider, profile, repaired } => {
+            let home = home::after_success(&session.request, account);
+            match home {
+                Some(url) if session.request.bypass_success_screen => canvas.leave(&url),
+                home => {
+                    let success = Success {
+                        label: &profile.label,
+                        provider,
+                        repaired: *repaired,
+                        note: profile.note.as_ref(),
+                        continue_url: home.as_deref(),
+                    };
+                    canvas.page(StatusCode::OK, &Page::Success(success))
+                }
+            }
+        }
+        View::Ended { state: SessionState::Cancelled, .. } => {
+            match home::after_failure(&session.request, "cancelled") {
+                Some(url) => canvas.leave(&url),
+                None => canvas.over(SessionState::Cancelled, None),
+            }
+        }
+        View::Ended { state, cause } => canvas.over(*state, cause.as_deref()),
+        // Over, or somebody else's: without the cookie nothing more is said than that.
+        View::NotYours { state: SessionState::Open } => {
+            Canvas { request: None, ..canvas }.problem(StatusCode::FORBIDDEN, ProblemKind::CookieMissing, "")
+        }
+        View::NotYours { state } => Canvas { request: None, ..canvas }.over(*state, None),
+    }
+}

@@ -1,0 +1,206 @@
+//! The server under test, as an operator starts it and a backend calls it, with the mailbox that persons connect.
+//! Only public options are used: what a test needs, an operator can have.
+
+pub mod http;
+pub mod mailbox;
+pub mod person;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::parts::binary::vestibule;
+use crate::parts::process::Process;
+use crate::parts::scratch::Scratch;
+use crate::parts::{dial, free_port, local};
+use http::Reply;
+
+/// A server with a data directory of its own.
+pub struct App {
+    scratch: Scratch,
+    port: u16,
+    settings: BTreeMap<String, String>,
+    process: Option<Process>,
+    key: String,
+}
+
+impl App {
+    /// A server on SQLite that may reach loopback, ready to answer.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more settings (name without the prefix, value).
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let mut app = Self::prepared(settings);
+        app.run();
+        app
+    }
+
+    /// The same, not running yet.
+    pub fn prepared(settings: &[(&str, &str)]) -> Self {
+        let scratch = Scratch::new("app");
+        let port = free_port();
+        let mut all = BTreeMap::from([
+            ("LISTEN".to_owned(), format!("127.0.0.1:{port}")),
+            ("DATA_DIR".to_owned(), scratch.join("data").display().to_string()),
+            ("EGRESS_ALLOW".to_owned(), "127.0.0.0/8".to_owned()),
+            ("LOG".to_owned(), "info,vestibule=debug".to_owned()),
+            ("PRODUCT_NAME".to_owned(), "Acme CRM".to_owned()),
+        ]);
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self { scratch, port, settings: all, process: None, key: String::new() }
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// A command with this server's settings and nothing else in its environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(vestibule());
+        command.args(arguments).env_clear().current_dir(self.scratch.path());
+        for (name, value) in &self.settings {
+            command.env(format!("VESTIBULE_{name}"), value);
+        }
+        command
+    }
+
+    /// Runs a command to its end: whether it worked, standard output, standard error.
+    pub fn cli(&self, arguments: &[&str]) -> (bool, String, String) {
+        let output = self.command(arguments).output().expect("the command runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Starts the server and waits until it answers.
+    pub fn run(&mut self) {
+        let command = self.command(&["serve"]);
+        self.run_as(command);
+    }
+
+    /// Starts the server by a command made with [`App::command`], perhaps changed since.
+    pub fn run_as(&mut self, command: Command) {
+        self.spawn(command);
+        let address = local(self.port);
+        let process = self.process.as_mut().expect("it was just started");
+        process.until_ready(|| dial(address).is_ok());
+        self.learn_key();
+    }
+
+    /// Starts the server without waiting for it.
+    pub fn spawn(&mut self, mut command: Command) {
+        self.process = Some(Process::start("vestibule", &mut command, self.scratch.path()));
+    }
+
+    /// Picks up the first key, which a first start prints; makes one where none was printed.
+    fn learn_key(&mut self) {
+        if self.key.is_empty() {
+            let output = self.output();
+            let printed = output.split_whitespace().find(|word| word.starts_with("vst_"));
+            self.key = match printed {
+                Some(key) => key.to_owned(),
+                None => self.cli(&["keys", "create", "--name", "test"]).1.trim().to_owned(),
+            };
+        }
+    }
+
+    /// Uses another server's key: two nodes on one database.
+    pub fn share_key(&mut self, other: &Self) {
+        self.key.clone_from(&other.key);
+    }
+
+    /// Kills the server without warning.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.signal("KILL");
+            process.wait(Duration::from_secs(10));
+        }
+    }
+
+    /// Asks the server to stop and waits until it has.
+    pub fn stop(&mut self) -> bool {
+        let Some(mut process) = self.process.take() else { return false };
+        process.signal("TERM");
+        process.wait(Duration::from_secs(60)).success()
+    }
+
+    /// The running process.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("the server runs")
+    }
+
+    /// Everything it has logged, over all its starts.
+    pub fn output(&self) -> String {
+        let text = std::fs::read(self.scratch.join("vestibule.out")).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// A file or folder in the data directory.
+    pub fn data(&self, name: &str) -> std::path::PathBuf {
+        Path::new(&self.settings["DATA_DIR"]).join(name)
+    }
+
+    /// The API key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// An address of the server.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Calls the API with the key.
+    pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        let headers = [("x-api-key", self.key.as_str()), ("content-type", "application/json")];
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        http::send(method, &self.url(path), &headers, body.as_bytes()).await
+    }
+
+    /// Makes a link for a mailbox; `more` is laid over the usual request.
+    pub async fn link(&self, more: Value) -> Link {
+        let mut body = json!({
+            "type": "create",
+            "providers": ["MAIL"],
+            "api_url": self.url("/v1"),
+            "expiresOn": in_an_hour(),
+        });
+        for (name, value) in more.as_object().expect("an object of fields") {
+            body[name] = value.clone();
+        }
+        let reply = self.api("POST", "/v1/hosted/accounts/link", Some(body)).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let reply = reply.json();
+        Link { id: reply["id"].as_str().unwrap().to_owned(), url: reply["url"].as_str().unwrap().to_owned() }
+    }
+
+    /// Reads a session.
+    pub async fn session(&self, id: &str) -> Value {
+        self.api("GET", &format!("/v1/hosted/accounts/link/{id}"), None).await.json()
+    }
+
+    /// All accounts.
+    pub async fn accounts(&self) -> Vec<Value> {
+        let reply = self.api("GET", "/v1/accounts?limit=250", None).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["items"].as_array().expect("items").clone()
+    }
+}
+
+/// A link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub id: String,
+    pub url: String,
+}
+
+/// A time an hour ahead, as the API wants it.
+pub fn in_an_hour() -> String {
+    let clock = vestibule::kernel::clock::Clock::system();
+    clock.now().after(Duration::from_secs(3600)).rfc3339()
+}

@@ -1,0 +1,3 @@
+//! The wizard, walked by persons.
+
+mod happy;
