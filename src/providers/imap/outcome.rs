@@ -78,3 +78,37 @@ fn recall(profile: &Profile, leg: &str) -> Option<Server> {
         login: text("user")?.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outcome_names_the_mailbox_and_shows_no_secret() {
+        let server = |host: &str, login: &str| Server {
+            host: host.into(),
+            port: 993,
+            encryption: Encryption::Tls,
+            login: login.into(),
+        };
+        let key =
+            |host: &str, login: &str| Key { server: server(host, login), password: Secret::new("hunter2") };
+        let imap = || key("mail.example.org", "Ada");
+        let smtp = Some(key("out.example.org", "ada@example.org"));
+        let both = connected("ada@example.org", imap(), smtp).unwrap();
+        assert_eq!(both.identity, "mail.example.org/Ada");
+        assert_eq!(both.profile.label, "ada@example.org");
+        assert_eq!(both.profile.number("imap_port"), Some(993));
+        assert_eq!(both.profile.text("smtp_user"), "ada@example.org");
+        assert!(!format!("{both:?}").contains("hunter2"));
+        assert!(!serde_json::to_string(&both.profile).unwrap().contains("hunter2"));
+        let keys: Keys = serde_json::from_value(both.secret.0.clone()).unwrap();
+        assert_eq!(keys.imap.password.reveal(), "hunter2");
+        let again = super::servers(&both.profile).unwrap();
+        assert_eq!((again.imap, again.smtp), (keys.imap.server, keys.smtp.map(|key| key.server)));
+        let one = connected("ada@example.org", imap(), None).unwrap();
+        assert_eq!(one.profile.details["receive_only"], json!(true));
+        assert!(!one.profile.details.contains_key("smtp_host"));
+        assert_eq!(servers(&one.profile).unwrap().smtp, None);
+    }
+}

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::servers::{Encryption, Server};
 use super::*;
 use crate::contract::{Action, Method, Profile, Step, Target, Text};
 use crate::kernel::clock::Clock;
@@ -339,6 +338,25 @@ async fn a_port_the_operator_closed_is_named_before_anything_is_asked() {
 }
 
 #[tokio::test]
+async fn sending_is_asked_again_with_its_faults_and_may_be_left_out() {
+    let mut wizard = Wizard::fresh().await;
+    let imap = outcome::servers(&serde_json::from_value(json!({"label": "", "details": details()})).unwrap());
+    let at = place::At::Sending { imap: imap.unwrap().imap, password: Secret::new("hunter2") };
+    wizard.state = Place { repairs: false, address: "ada@example.org".into(), at }.store().unwrap();
+    wizard.submit(&[("smtp_host", "a b"), ("smtp_port", "25"), ("smtp_password", "hunter2\n")]).await;
+    assert_eq!(wizard.step.name, "sending");
+    assert_eq!(wizard.error("smtp_host"), "imap.error.host_invalid");
+    assert_eq!(wizard.error("smtp_port"), "imap.error.port");
+    assert_eq!(wizard.error("smtp_login"), "imap.error.login_missing");
+    assert_eq!(wizard.error("smtp_password"), "imap.error.password_unusable");
+    let fields = [("smtp_host", "smtp.office365.com"), ("smtp_port", "587"), ("smtp_login", "ada")];
+    assert_eq!(wizard.submit(&fields).await.refusal(), Some("oauth_required"));
+    assert_eq!(wizard.ways(), ["receive_only", "address"]);
+    let next = wizard.act(Action::Alternative("receive_only".into()), &[]).await.unwrap();
+    assert!(matches!(next, Next::Connected(connected) if connected.identity == "mail.example.org/ada"));
+}
+
+#[tokio::test]
 async fn what_no_form_of_ours_sends_is_trouble_and_never_a_panic() {
     let mut wizard = Wizard::fresh().await;
     for way in ["servers", "receive_only", "password", "nonsense", ""] {
@@ -352,35 +370,4 @@ async fn what_no_form_of_ours_sends_is_trouble_and_never_a_panic() {
         let trouble = wizard.act(Action::Submit, &[("email", "ada@gmail.com")]).await.unwrap_err();
         assert_eq!(trouble.code, "state_unreadable");
     }
-}
-
-#[test]
-fn the_outcome_names_the_mailbox_and_shows_no_secret() {
-    let server = |host: &str, login: &str| Server {
-        host: host.into(),
-        port: 993,
-        encryption: Encryption::Tls,
-        login: login.into(),
-    };
-    let key = |host: &str, login: &str| outcome::Key {
-        server: server(host, login),
-        password: Secret::new("hunter2"),
-    };
-    let imap = || key("mail.example.org", "Ada");
-    let smtp = Some(key("out.example.org", "ada@example.org"));
-    let both = outcome::connected("ada@example.org", imap(), smtp).unwrap();
-    assert_eq!(both.identity, "mail.example.org/Ada");
-    assert_eq!(both.profile.label, "ada@example.org");
-    assert_eq!(both.profile.number("imap_port"), Some(993));
-    assert_eq!(both.profile.text("smtp_user"), "ada@example.org");
-    assert!(!format!("{both:?}").contains("hunter2"));
-    assert!(!serde_json::to_string(&both.profile).unwrap().contains("hunter2"));
-    let keys: outcome::Keys = serde_json::from_value(both.secret.0.clone()).unwrap();
-    assert_eq!(keys.imap.password.reveal(), "hunter2");
-    let again = outcome::servers(&both.profile).unwrap();
-    assert_eq!((again.imap, again.smtp), (keys.imap.server, keys.smtp.map(|key| key.server)));
-    let one = outcome::connected("ada@example.org", imap(), None).unwrap();
-    assert_eq!(one.profile.details["receive_only"], json!(true));
-    assert!(!one.profile.details.contains_key("smtp_host"));
-    assert_eq!(outcome::servers(&one.profile).unwrap().smtp, None);
 }

@@ -249,6 +249,10 @@ impl Walk<'_> {
             return ask_sending(place, &typed, Asking { problems, ..Asking::default() });
         };
         let system = self.table.by_host(&smtp.host);
+        if system.is_some_and(|system| system.rule == Rule::OauthOnly) {
+            let notice = Some(notice(Code::OauthRequired.into(), &smtp));
+            return ask_sending(place, &typed, Asking { notice, ..Asking::default() });
+        }
         let chosen = other.map_or_else(|| password.clone(), |other| Given::at(system, other).password);
         match probe::sending(&self.cx.egress, &smtp, &chosen, self.limits()).await {
             Ok(()) => {

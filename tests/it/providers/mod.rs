@@ -1,0 +1,3 @@
+//! Providers beside the real servers they talk to.
+
+mod imap;
