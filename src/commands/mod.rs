@@ -69,12 +69,7 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
     make_private(&config.data_dir)?;
     let address = address(&config);
     let ring = ring(&config, &address, &random).await?;
-    let egress = Egress::new(Setup {
-        allow: config.egress.allow.clone(),
-        name_server: config.egress.dns_server,
-        extra_ca_file: config.egress.extra_ca_file.as_deref(),
-    })
-    .map_err(anyhow::Error::msg)?;
+    let egress = egress(&config)?;
     let catalogue = providers::catalogue(&config.providers)
         .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))?;
     let absent = config
@@ -90,6 +85,16 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
     let limits = Limits { session_life: config.session_life, ..Limits::default() };
     let connect = Connect::new(store, catalogue, absent, cx, limits).await?;
     Ok(Core { config, connect, egress, clock, random })
+}
+
+/// The way out.
+pub fn egress(config: &Config) -> anyhow::Result<Egress> {
+    let setup = Setup {
+        allow: config.egress.allow.clone(),
+        name_server: config.egress.dns_server,
+        extra_ca_file: config.egress.extra_ca_file.as_deref(),
+    };
+    Egress::new(setup).map_err(anyhow::Error::msg)
 }
 
 /// The core of a command that is not the server: it logs only what is wrong.

@@ -15,6 +15,7 @@ pub async fn run(Settings::Check: Settings) -> anyhow::Result<()> {
     let config = super::load()?;
     providers::catalogue(&config.providers)
         .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))?;
+    super::egress(&config)?;
     println!(
         "The settings are fine. The server listens on {} and is reached under {}.",
         config.server.listen,

@@ -136,7 +136,10 @@ impl Connect {
             let call = provider.answer(&self.cx, shown.state.clone(), answer);
             match self.hold(&attempt, &by, call).await {
                 None => return Ok(()),
-                Some(Ok(Next::Step { step, state })) => Outcome::Step { step, state },
+                Some(Ok(Next::Step { mut step, state })) => {
+                    step.attempts_left = self.left(&session, &step);
+                    Outcome::Step { step, state }
+                }
                 Some(Ok(Next::Connected(connected))) => {
                     self.recognise(&session, &attempt, *connected).await?
                 }
@@ -147,6 +150,12 @@ impl Connect {
             }
         };
         self.settle(Settling { session: session.id, attempt, outcome }).await
+    }
+
+    /// How many more secrets the session may try, once one was tried.
+    fn left(&self, session: &Session, step: &Step) -> Option<u32> {
+        let left = self.limits.secrets_per_session - session.secrets_tried - 1;
+        step.asks_secret().then(|| u32::try_from(left).unwrap_or(0))
     }
 
     /// Runs a provider's call under its deadline while saying that we live; `None` when the attempt was lost.

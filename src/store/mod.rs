@@ -208,15 +208,6 @@ impl Store {
             }
         }
     }
-
-    /// Waits until everything written is committed and closes the connections.
-    pub async fn close(self) {
-        if let Some(writer) = self.writer {
-            // The writer ends when the last sender is gone; other clones of the store must be gone by now.
-            drop(writer);
-        }
-        self.pool.close().await;
-    }
 }
 
 impl std::fmt::Debug for Store {

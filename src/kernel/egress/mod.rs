@@ -16,6 +16,7 @@ use std::time::Duration;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::Name;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -205,16 +206,13 @@ impl Egress {
         // The final dot keeps search domains of this machine out of somebody else's name.
         let name =
             if host.contains('.') { format!("{}.", host.trim_end_matches('.')) } else { host.to_owned() };
+        let Ok(name) = name.parse::<Name>() else { return Err(ConnectError::HostNotFound) };
         match self.resolver.lookup_ip(name).await {
             Ok(found) => Ok(found.iter().collect()),
             Err(error) if error.is_no_records_found() => Err(ConnectError::HostNotFound),
             Err(error) => {
                 tracing::debug!(host, error = %error, "a name could not be resolved");
-                Err(if error.to_string().contains("invalid") {
-                    ConnectError::HostNotFound
-                } else {
-                    ConnectError::NameServer
-                })
+                Err(ConnectError::NameServer)
             }
         }
     }

@@ -88,6 +88,9 @@ impl Canvas<'_> {
     /// What a use case could not do.
     pub(super) fn failed(&self, error: &Error) -> Response {
         match error {
+            Error::NotFound("account") => {
+                self.problem(StatusCode::GONE, ProblemKind::Failed, "account_deleted")
+            }
             Error::NotFound(_) => {
                 self.problem(StatusCode::NOT_FOUND, ProblemKind::UnknownLink, "link_unknown")
             }
