@@ -18,6 +18,7 @@ pub(super) fn merged(environment: impl IntoIterator<Item = (String, String)>) ->
     for (name, value) in environment {
         match name.strip_prefix(PREFIX) {
             Some(_) if name == FILE => file = Some(value),
+            Some(key) if is_orchestrators(key) => {}
             Some(key) if !key.is_empty() => settings.push((name.clone(), key.to_ascii_lowercase(), value)),
             _ => {}
         }
@@ -36,6 +37,11 @@ pub(super) fn merged(environment: impl IntoIterator<Item = (String, String)>) ->
         }
     }
     if problems.is_empty() { Ok(table) } else { Err(problems) }
+}
+
+/// Kubernetes describes a service called `vestibule` to its containers in variables that look like ours.
+fn is_orchestrators(key: &str) -> bool {
+    key == "PORT" || key.starts_with("PORT_") || key.starts_with("SERVICE_")
 }
 
 fn read_file(named: Option<&str>) -> Result<Option<Table>, String> {

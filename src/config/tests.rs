@@ -24,6 +24,8 @@ fn the_environment_sets_values_of_every_type() {
         ("VESTIBULE_PROVIDERS__IMAP__ENABLED", "false"),
         ("VESTIBULE_PROVIDERS__GOOGLE__CLIENT_ID", "12345"),
         ("UNRELATED", "x"),
+        ("VESTIBULE_PORT", "tcp://10.0.0.1:8080"),
+        ("VESTIBULE_SERVICE_HOST", "10.0.0.1"),
     ])
     .unwrap();
     assert_eq!(config.server.public_url.origin(), "http://[::1]:9000");

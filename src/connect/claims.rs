@@ -135,6 +135,7 @@ impl Connect {
             };
             match self.store.write(claiming, |claiming, tx| Box::pin(claim(claiming, tx))).await {
                 Ok(()) => {
+                    tracing::info!(session.id = %session.id, takeover, "a link was opened");
                     let (id, expires_at) = (session.id.clone(), session.expires_at);
                     return Ok(Claim::Held { id, cookie: Some(cookie), expires_at });
                 }

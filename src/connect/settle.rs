@@ -151,7 +151,10 @@ impl Connect {
         for _ in 0..3 {
             let saved = self.store.write(saving.clone(), |saving, tx| Box::pin(save(saving, tx))).await;
             match saved {
-                Ok(true) => return Ok(()),
+                Ok(true) => {
+                    tell(&saving);
+                    return Ok(());
+                }
                 Ok(false) => {
                     tracing::info!(session.id = %saving.session, "an answer came too late to count");
                     return Ok(());
@@ -161,6 +164,21 @@ impl Connect {
             }
         }
         Err(Error::Conflict)
+    }
+}
+
+/// One line for the operator about what was saved.
+fn tell(saving: &Saving) {
+    let (session, provider) = (&saving.session, &saving.attempt.provider);
+    match &saving.change {
+        Change::Step { name, refusal: Some(code), .. } => {
+            tracing::info!(session.id = %session, provider, step = name, cause = code, "a step was refused");
+        }
+        Change::Step { .. } => {}
+        Change::Connected(_) => tracing::info!(session.id = %session, provider, "an account was connected"),
+        Change::Failed { code } => {
+            tracing::info!(session.id = %session, provider, cause = code, "a session failed")
+        }
     }
 }
 

@@ -228,7 +228,10 @@ impl Deliver {
         tried.took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
         let wait = schedule::delay(number, wish, &self.random);
         let (state, due_at) = match (outcome, wait) {
-            (Ending::Taken, _) => (DeliveryState::Done, at),
+            (Ending::Taken, _) => {
+                tracing::info!(delivery.id = %delivery.id, tries = number, "delivered");
+                (DeliveryState::Done, at)
+            }
             (Ending::Again, Some(wait)) => (DeliveryState::Due, self.clock.now().after(wait)),
             (Ending::Again, None) | (Ending::Final, _) => {
                 tracing::error!(delivery.id = %delivery.id, tries = number, "a delivery was given up");
