@@ -177,7 +177,7 @@ fn tell(saving: &Saving) {
         Change::Step { .. } => {}
         Change::Connected(_) => tracing::info!(session.id = %session, provider, "an account was connected"),
         Change::Failed { code } => {
-            tracing::info!(session.id = %session, provider, cause = code, "a session failed")
+            tracing::info!(session.id = %session, provider, cause = code, "a session failed");
         }
     }
 }
