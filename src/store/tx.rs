@@ -94,7 +94,7 @@ impl Tx {
         };
         match ran {
             Ok(()) => {
-                self.raw("COMMIT").await?;
+                self.raw(kind.commit()).await?;
                 Ok(std::mem::take(&mut self.wakes))
             }
             Err(error) => match (self.raw("ROLLBACK").await, &error) {
