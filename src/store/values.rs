@@ -81,8 +81,12 @@ impl Store {
         }
         let missing: Vec<String> = ring.into_iter().filter(|id| !sealed_with.contains(id)).collect();
         drop(db);
-        self.write(missing, |missing, tx| {
+        let fresh: [u8; 32] = self.shared.random.bytes();
+        self.write((missing, fresh), |(missing, fresh), tx| {
             Box::pin(async move {
+                // Two nodes with rings of their own may found the database at once: whoever comes second waits
+                // for this row, cannot open it, and leaves no canary.
+                tx.value_or_insert(MARKER, fresh, None).await?;
                 for id in missing {
                     tx.value_or_insert(&format!("{CANARY}{id}"), b"canary", Some(id)).await?;
                 }
