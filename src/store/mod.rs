@@ -14,6 +14,7 @@ mod events;
 mod fragments;
 mod keys;
 mod migrate;
+mod release;
 mod sessions;
 mod tx;
 mod values;
