@@ -9,3 +9,4 @@
 #[expect(clippy::allow_attributes, reason = "an expectation would fail on the day everything is used")]
 #[allow(dead_code, reason = "parts are a library for the tests beside them")]
 mod parts;
+mod store;
