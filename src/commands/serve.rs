@@ -32,6 +32,7 @@ pub async fn run() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("could not listen on {}", config.server.listen))?;
     let secret = connect.signing_secret().await?;
+    let store = connect.store().clone();
     let (tell, stop) = watch::channel(false);
     let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
     let deliveries = tokio::spawn(deliver.run(stop.clone()));
@@ -56,6 +57,7 @@ pub async fn run() -> anyhow::Result<()> {
         } => tracing::warn!("some requests did not end in time"),
     }
     let _ = tokio::time::timeout(GRACE, deliveries).await;
+    let _ = tokio::time::timeout(GRACE, store.close()).await;
     Ok(())
 }
 

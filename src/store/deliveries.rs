@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::columns::Columns;
 use super::error::{Error, Result};
-use super::{Db, Store, Tx, Wake};
+use super::{Db, Tx, Wake};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{DeliveryId, EndpointId, EventId};
 use crate::kernel::words::DeliveryState;
@@ -100,6 +100,20 @@ macro_rules! select {
     };
 }
 
+/// What may be claimed among the due (`$1`): heads and replays. A delivery that only waits for its turn must not
+/// count as due, or receivers that are down would hide everybody else.
+macro_rules! claimable {
+    ($head:expr, $tail:literal) => {
+        concat!(
+            $head,
+            "d WHERE state = $1 AND leased_by IS NULL AND (out_of_order = 1 OR NOT EXISTS (SELECT 1 FROM deliveries e ",
+            "WHERE e.endpoint_id = d.endpoint_id AND e.subject = d.subject AND e.seq < d.seq AND e.state = $1 ",
+            "AND e.out_of_order = 0)) ",
+            $tail
+        )
+    };
+}
+
 impl Db {
     fn lift_delivery(&self, row: &AnyRow) -> Result<Delivery> {
         let mut columns = Columns::of(TABLE, row);
@@ -155,10 +169,10 @@ impl Db {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn due_lanes(&mut self, now: Millis, limit: i64) -> Result<Vec<String>> {
-        let rows = sqlx::query(
-            "SELECT lane FROM deliveries WHERE state = $1 AND due_at <= $2 AND leased_by IS NULL \
-             GROUP BY lane ORDER BY MIN(due_at) LIMIT $3",
-        )
+        let rows = sqlx::query(claimable!(
+            "SELECT lane FROM deliveries ",
+            "AND due_at <= $2 GROUP BY lane ORDER BY MIN(due_at) LIMIT $3"
+        ))
         .bind(DeliveryState::Due.as_str())
         .bind(now.0)
         .bind(limit)
@@ -172,11 +186,10 @@ impl Db {
     /// # Errors
     /// `Unavailable`.
     pub async fn next_due(&mut self) -> Result<Option<Millis>> {
-        let at: Option<i64> =
-            sqlx::query_scalar("SELECT MIN(due_at) FROM deliveries WHERE state = $1 AND leased_by IS NULL")
-                .bind(DeliveryState::Due.as_str())
-                .fetch_one(self.conn())
-                .await?;
+        let at: Option<i64> = sqlx::query_scalar(claimable!("SELECT MIN(due_at) FROM deliveries ", ""))
+            .bind(DeliveryState::Due.as_str())
+            .fetch_one(self.conn())
+            .await?;
         Ok(at.map(Millis))
     }
 
@@ -236,10 +249,9 @@ impl Tx {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn claim_deliveries(&mut self, due: &Due) -> Result<Vec<Delivery>> {
-        let heads = self.shared.kind.skip_locked(select!(
-            "d WHERE state = $1 AND lane = $2 AND due_at <= $3 AND leased_by IS NULL AND (out_of_order = 1 OR NOT EXISTS \
-             (SELECT 1 FROM deliveries e WHERE e.endpoint_id = d.endpoint_id AND e.subject = d.subject AND e.seq < d.seq \
-             AND e.state = $1 AND e.out_of_order = 0)) ORDER BY due_at, id LIMIT $4"
+        let heads = self.shared.kind.skip_locked(claimable!(
+            select!(""),
+            "AND lane = $2 AND due_at <= $3 ORDER BY due_at, id LIMIT $4"
         ));
         let rows = sqlx::query(heads)
             .bind(DeliveryState::Due.as_str())
@@ -365,32 +377,5 @@ impl Tx {
         .await?;
         self.wake(Wake::Deliveries);
         Ok(done.rows_affected() == 1)
-    }
-}
-
-impl Store {
-    /// Lets go of everything a former process on this file held: deliveries and attempts. Only for the embedded
-    /// database, where the caller holds the file's lock and no other process can be at work.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn release_leases(&self) -> Result<()> {
-        self.write((), |(), tx| {
-            Box::pin(async move {
-                sqlx::query(
-                    "UPDATE deliveries SET leased_by = NULL, lease_until = NULL, version = version + 1 \
-                     WHERE leased_by IS NOT NULL",
-                )
-                .execute(tx.conn())
-                .await?;
-                sqlx::query(
-                    "UPDATE attempts SET busy_by = NULL, busy_until = NULL WHERE busy_by IS NOT NULL",
-                )
-                .execute(tx.conn())
-                .await?;
-                Ok(())
-            })
-        })
-        .await
     }
 }

@@ -30,6 +30,15 @@ impl Kind {
         }
     }
 
+    pub(super) fn commit(self) -> &'static str {
+        match self {
+            Self::Sqlite => "COMMIT",
+            // PostgreSQL answers the COMMIT of a transaction with a failed statement with a silent rollback. A
+            // statement in front of it, in the same message, fails instead.
+            Self::Postgres => "SELECT 1; COMMIT",
+        }
+    }
+
     /// What a claiming SELECT ends with, so that nodes pass over each other's rows.
     pub(super) fn skip_locked(self, statement: &'static str) -> sqlx::AssertSqlSafe<String> {
         sqlx::AssertSqlSafe(match self {

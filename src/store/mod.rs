@@ -14,6 +14,7 @@ mod events;
 mod fragments;
 mod keys;
 mod migrate;
+mod release;
 mod sessions;
 mod tx;
 mod values;
@@ -27,7 +28,7 @@ use futures_util::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::postgres::PgListener;
 use sqlx::{AnyPool, ConnectOptions, Executor};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{RwLock, broadcast, mpsc, oneshot};
 
 pub use accounts::{Account, AccountFilter, AccountUpdate};
 pub use attempts::{Attempt, Shown};
@@ -64,6 +65,8 @@ pub struct Store {
     bell: Bell,
     /// SQLite's one writer; `None` on PostgreSQL.
     writer: Option<mpsc::Sender<Box<dyn Job>>>,
+    /// Read by every write under way on PostgreSQL, so that closing can wait for them.
+    running: Arc<RwLock<()>>,
 }
 
 impl Store {
@@ -95,7 +98,7 @@ impl Store {
                 None
             }
         };
-        let store = Self { pool, shared, bell, writer };
+        let store = Self { pool, shared, bell, writer, running: Arc::default() };
         store.check_ring().await?;
         Ok(store)
     }
@@ -147,8 +150,11 @@ impl Store {
         match &self.writer {
             Some(writer) => writer.send(job).await.map_err(|_| stopped())?,
             None => {
-                let store = self.clone();
-                tokio::spawn(store.write_alone(job));
+                let (store, running) = (self.clone(), self.running.clone().read_owned().await);
+                tokio::spawn(async move {
+                    store.write_alone(job).await;
+                    drop(running);
+                });
             }
         }
         answer.await.map_err(|_| stopped())?
@@ -207,6 +213,19 @@ impl Store {
                 Ok(0)
             }
         }
+    }
+
+    /// Waits until every write that was begun has ended, also those whose callers went away, and closes the
+    /// connections. SQLite's own writer ends when the last clone of the store is gone.
+    pub async fn close(self) {
+        if self.writer.is_some() {
+            // Writes are run in the order they came, so this one's answer is the answer to all before it.
+            if let Err(error) = self.write((), |(), _| Box::pin(async { Ok(()) })).await {
+                tracing::error!(error = %error, "the last writes may not have been committed");
+            }
+        }
+        drop(self.running.write().await);
+        self.pool.close().await;
     }
 }
 

@@ -94,13 +94,15 @@ impl Tx {
         };
         match ran {
             Ok(()) => {
-                self.raw("COMMIT").await?;
+                self.raw(kind.commit()).await?;
                 Ok(std::mem::take(&mut self.wakes))
             }
-            Err(error) => {
-                self.raw("ROLLBACK").await?;
-                Err(error)
-            }
+            Err(error) => match (self.raw("ROLLBACK").await, &error) {
+                // Some failures end the transaction by themselves; what they said matters more than that
+                // nothing was left to roll back.
+                (Ok(()), _) | (Err(_), Error::Unavailable { retry: false, .. }) => Err(error),
+                (Err(lost), _) => Err(lost),
+            },
         }
     }
 

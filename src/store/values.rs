@@ -21,7 +21,12 @@ const SIGNING: &str = "webhook_secret";
 pub(super) async fn key_ids(conn: &mut AnyConnection) -> Result<Vec<String>> {
     let rows = match sqlx::query("SELECT id FROM sealed_values ORDER BY id").fetch_all(conn).await {
         Ok(rows) => rows,
-        Err(sqlx::Error::Database(_)) => return Ok(Vec::new()),
+        // Nothing else may pass for a new database: a fresh key would be made for one that has its own.
+        Err(sqlx::Error::Database(error))
+            if error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table") =>
+        {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(error.into()),
     };
     let ids = rows.iter().map(|row| Columns::of(TABLE, row).text()).collect::<Result<Vec<_>>>()?;
@@ -81,8 +86,12 @@ impl Store {
         }
         let missing: Vec<String> = ring.into_iter().filter(|id| !sealed_with.contains(id)).collect();
         drop(db);
-        self.write(missing, |missing, tx| {
+        let fresh: [u8; 32] = self.shared.random.bytes();
+        self.write((missing, fresh), |(missing, fresh), tx| {
             Box::pin(async move {
+                // Two nodes with rings of their own may found the database at once: whoever comes second waits
+                // for this row, cannot open it, and leaves no canary.
+                tx.value_or_insert(MARKER, fresh, None).await?;
                 for id in missing {
                     tx.value_or_insert(&format!("{CANARY}{id}"), b"canary", Some(id)).await?;
                 }

@@ -5,8 +5,10 @@
 //! alone. Any other failure may have ended the whole transaction (a full disk does), so the connection is
 //! dropped and the batch's writes run again, each in a transaction of its own.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::AnyConnection;
 use sqlx::Connection;
@@ -41,7 +43,11 @@ pub(super) struct Write<C, T> {
 impl<C: Send + Sync, T: Send> Job for Write<C, T> {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let result = (self.run)(&self.context, tx).await;
+            let run = AssertUnwindSafe(async { (self.run)(&self.context, tx).await });
+            // A panic must neither end the one writer nor leave its transaction to the connection's next user.
+            let result = run.catch_unwind().await.unwrap_or_else(|_| {
+                Err(Error::Unavailable { what: "the write panicked".to_owned(), retry: false })
+            });
             let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
             self.kept = Some(result);
             outcome

@@ -14,4 +14,5 @@ mod parts;
 #[allow(dead_code, reason = "the harness is a library for the tests beside it")]
 mod app;
 mod providers;
+mod store;
 mod wizard;

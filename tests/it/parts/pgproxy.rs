@@ -122,7 +122,10 @@ impl Prepared {
 
 fn is_commit(sql: &[u8]) -> bool {
     let sql = String::from_utf8_lossy(sql).trim().trim_end_matches(';').to_ascii_uppercase();
-    matches!(sql.as_str(), "COMMIT" | "COMMIT TRANSACTION" | "COMMIT WORK" | "END")
+    matches!(
+        sql.rsplit(';').next().unwrap_or_default().trim(),
+        "COMMIT" | "COMMIT TRANSACTION" | "COMMIT WORK" | "END"
+    )
 }
 
 /// The code of a request to switch to TLS or to GSS encryption, instead of a start-up message.

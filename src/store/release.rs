@@ -1,0 +1,31 @@
+//! Letting go of what a former process on the embedded database held.
+
+use super::Store;
+use super::error::Result;
+
+impl Store {
+    /// Lets go of everything a former process on this file held: deliveries and attempts. Only for the embedded
+    /// database, where the caller holds the file's lock and no other process can be at work.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn release_leases(&self) -> Result<()> {
+        self.write((), |(), tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE deliveries SET leased_by = NULL, lease_until = NULL, version = version + 1 \
+                     WHERE leased_by IS NOT NULL",
+                )
+                .execute(tx.conn())
+                .await?;
+                sqlx::query(
+                    "UPDATE attempts SET busy_by = NULL, busy_until = NULL WHERE busy_by IS NOT NULL",
+                )
+                .execute(tx.conn())
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
