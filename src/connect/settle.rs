@@ -115,11 +115,14 @@ impl Connect {
         let expected: Details = decode(&target.details)?;
         match provider.begin(&self.cx, begin).await {
             Ok(Next::Step { mut step, state }) => {
-                let text = Text::key("notice.wrong_account")
+                // A sign-in name at another server: the names would read the same.
+                let same = expected.profile.label == signed.profile.label;
+                let key = if same { "notice.same_label" } else { "notice.wrong_account" };
+                let text = Text::key(key)
                     .with("expected", &*expected.profile.label)
                     .with("found", &*signed.profile.label);
                 let advice =
-                    Some(Text::key("notice.wrong_account_advice").with("expected", &*expected.profile.label));
+                    Some(Text::key(format!("{key}_advice")).with("expected", &*expected.profile.label));
                 step.notice =
                     Some(Notice { code: "wrong_account".to_owned(), tone: Tone::Refused, text, advice });
                 Ok(Outcome::Step { step, state })

@@ -11,7 +11,7 @@ pub(super) fn id(field: &Field) -> String {
 
 /// All fields of a step; `say` gives a text as HTML, `plain` without markup.
 pub(super) fn draw(step: &Step, say: &dyn Fn(&Text) -> Value, plain: &dyn Fn(&Text) -> Value) -> Vec<Value> {
-    let focus = focus(&step.fields);
+    let focus = focus(step);
     let last = step.fields.iter().rposition(|field| typed(field.kind));
     let one = |(at, field): (usize, &Field)| {
         let choices = field.choices.iter().map(|choice| {
@@ -58,8 +58,11 @@ fn refused(step: &Step) -> bool {
     step.notice.as_ref().is_some_and(|notice| notice.tone == Tone::Refused)
 }
 
-/// The first field with an error, else the first empty one that is typed into.
-fn focus(fields: &[Field]) -> Option<usize> {
+/// The first field with an error, else the first empty one that is typed into, else the only one when what it holds
+/// was refused.
+fn focus(step: &Step) -> Option<usize> {
+    let fields = &step.fields;
+    let only = || (refused(step) && fields.len() == 1 && typed(fields[0].kind)).then_some(0);
     let empty = |field: &Field| {
         field.kind == FieldKind::Password || field.value.as_deref().unwrap_or_default().is_empty()
     };
@@ -67,6 +70,7 @@ fn focus(fields: &[Field]) -> Option<usize> {
         .iter()
         .position(|field| field.error.is_some())
         .or_else(|| fields.iter().position(|field| typed(field.kind) && field.required && empty(field)))
+        .or_else(only)
 }
 
 fn typed(kind: FieldKind) -> bool {

@@ -157,6 +157,8 @@ kinds! {
     OpenElsewhere = "open_elsewhere",
     /// Another browser works on it, and an answer is being checked there right now.
     OpenElsewhereBusy = "open_elsewhere_busy",
+    /// It was here and goes on in another browser.
+    MovedOn = "moved_on",
     /// It moved between browsers too often.
     TooManyTakeovers = "too_many_takeovers",
     /// Not the browser that started, or one without cookies.

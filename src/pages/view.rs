@@ -173,6 +173,8 @@ impl<'a> View<'a> {
         self.titled(&heading);
         let home = page.home_url.filter(|url| harmless(url));
         let cancelling = page.kind == ProblemKind::Cancelling;
+        let renews = renews(page.kind);
+        let lost = home.is_none() && page.retry.is_none() && page.takeover.is_none();
         self.set(
             "problem.html",
             context! {
@@ -186,7 +188,9 @@ impl<'a> View<'a> {
                 retry_label => if cancelling { "problem.keep_going" } else { "problem.retry" },
                 takeover => page.takeover.filter(|_| !cancelling),
                 cancel => page.takeover.filter(|_| cancelling),
-                lost => home.is_none() && page.retry.is_none() && page.takeover.is_none(),
+                // Where no button leads on, one sentence says where a new link comes from.
+                lost => lost && (renews || page.kind == ProblemKind::UnknownLink),
+                renews,
             },
         );
     }
@@ -252,6 +256,7 @@ fn drawing(kind: ProblemKind) -> &'static str {
         ProblemKind::Expired | ProblemKind::TooManyTries => "clock",
         ProblemKind::OpenElsewhere
         | ProblemKind::OpenElsewhereBusy
+        | ProblemKind::MovedOn
         | ProblemKind::TooManyTakeovers
         | ProblemKind::CookieMissing => "window",
         ProblemKind::Used => "check",
@@ -263,6 +268,11 @@ fn drawing(kind: ProblemKind) -> &'static str {
         | ProblemKind::WrongHost
         | ProblemKind::Cancelling => "info",
     }
+}
+
+/// Whether a new link is all that helps.
+fn renews(kind: ProblemKind) -> bool {
+    matches!(kind, ProblemKind::Expired | ProblemKind::Cancelled | ProblemKind::Revoked | ProblemKind::Failed)
 }
 
 /// Whether it is drawn as an error or as a plain fact.

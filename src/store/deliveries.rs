@@ -181,18 +181,6 @@ impl Db {
         rows.iter().map(|row| Columns::of(TABLE, row).text()).collect()
     }
 
-    /// When the next delivery comes due, if one is waiting.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn next_due(&mut self) -> Result<Option<Millis>> {
-        let at: Option<i64> = sqlx::query_scalar(claimable!("SELECT MIN(due_at) FROM deliveries ", ""))
-            .bind(DeliveryState::Due.as_str())
-            .fetch_one(self.conn())
-            .await?;
-        Ok(at.map(Millis))
-    }
-
     /// What other nodes hold: id, holder and version, for watching whether they still live.
     ///
     /// # Errors

@@ -214,6 +214,7 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
         }
         ProblemKind::UnknownLink
         | ProblemKind::Revoked
+        | ProblemKind::MovedOn
         | ProblemKind::TooManyTakeovers
         | ProblemKind::CookieMissing
         | ProblemKind::CrossSite

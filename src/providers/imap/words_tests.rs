@@ -12,16 +12,9 @@ fn every_word_that_is_used_exists_and_every_word_that_exists_is_used() {
     let built = build(&mut Section::new("imap", toml::Table::new())).unwrap();
     let written: BTreeSet<String> = built.about().strings["en"].keys().cloned().collect();
     // What the wizard's frame says of every provider.
-    let frame = [
-        "name",
-        "welcome.title",
-        "welcome.access",
-        "welcome.repair",
-        "busy.title",
-        "success.title",
-        "success.repaired",
-    ];
-    let mut used: BTreeSet<String> = frame.map(str::to_owned).into();
+    let of_the_frame =
+        ["name", "welcome.title", "welcome.access", "busy.title", "success.title", "success.repaired"];
+    let mut used = BTreeSet::from(of_the_frame.map(str::to_owned));
     gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers/imap"), &mut used);
     for rule in Rule::ASKING {
         for stem in ["password.intro", "password.label", "help.password"] {

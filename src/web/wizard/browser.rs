@@ -69,6 +69,11 @@ impl Browser {
         cookie(&self.headers, &session_name(self.secure, id))
     }
 
+    /// Whether it ever held a session.
+    pub(super) fn knew(&self, id: &SessionId) -> bool {
+        self.cookie_of(id).is_some()
+    }
+
     /// The header that gives it a session's cookie until the session's end.
     pub(super) fn set_cookie(
         &self,

@@ -51,8 +51,10 @@ fn draw(web: &Web, browser: &Browser, secret: &str, look: &Look) -> Response {
     let (session, request) = (&look.view.session, &look.view.request);
     let canvas = Canvas { web, browser, session: None, request: Some(request) };
     let action = format!("/connect/{secret}");
-    let elsewhere = |kind, takeover| {
-        let problem = Problem { kind, home_url: None, retry: Some(&action), takeover };
+    let elsewhere = |kind, takeover: Option<&str>| {
+        // Looking again may help where waiting does; where the person can go on at once, it only distracts.
+        let retry = takeover.is_none().then_some(action.as_str());
+        let problem = Problem { kind, home_url: None, retry, takeover };
         canvas.page(StatusCode::CONFLICT, &Page::Problem(problem))
     };
     match look.standing {

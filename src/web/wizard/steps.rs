@@ -16,7 +16,7 @@ use crate::kernel::ids::SessionId;
 use crate::kernel::words::SessionState;
 use crate::pages::{Busy, Page, Problem, ProblemKind, StepPage, Success};
 
-/// `GET /wizard/{session}`: 200; 403 without the cookie; 404 unknown; 410 over.
+/// `GET /wizard/{session}`: 200; 403 without the cookie; 404 unknown; 409 taken over; 410 over.
 pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(id): Path<String>) -> Response {
     let seen = match id.parse::<SessionId>() {
         Ok(id) => web.connect.view(&id, browser.cookie_of(&id).as_deref()).await,
@@ -93,6 +93,10 @@ fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Res
             }
         }
         View::Ended { state, cause } => canvas.over(*state, cause.as_deref()),
+        // It was this browser's until another one took it over.
+        View::NotYours { state: SessionState::Open } if browser.knew(id) => {
+            Canvas { request: None, ..canvas }.problem(StatusCode::CONFLICT, ProblemKind::MovedOn, "")
+        }
         // Over, or somebody else's: without the cookie nothing more is said than that.
         View::NotYours { state: SessionState::Open } => {
             Canvas { request: None, ..canvas }.problem(StatusCode::FORBIDDEN, ProblemKind::CookieMissing, "")

@@ -1,3 +1,4 @@
 //! The wizard, walked by persons.
 
+mod chromium;
 mod happy;

@@ -61,10 +61,11 @@ impl PasswordStep<'_> {
                 .extend(page(say("help.sign_in").with("provider", &system.name), pages.sign_in.as_ref()));
             step.help.extend(page(say("help.about").with("provider", &system.name), pages.about.as_ref()));
         }
-        step.alternatives.push(alternative("servers", say("way.servers")));
+        // The likelier slip comes first.
         if !self.repairs {
             step.alternatives.push(alternative("address", say("way.address")));
         }
+        step.alternatives.push(alternative("servers", say("way.servers")));
         step.notice = self.notice;
         step
     }

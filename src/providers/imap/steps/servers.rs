@@ -148,10 +148,6 @@ impl ServersStep<'_> {
             let smtp = step.fields.iter_mut().filter(|field| field.name.starts_with("smtp_"));
             smtp.for_each(|field| field.required = false);
         }
-        if self.guessed {
-            let hosts = step.fields.iter_mut().filter(|field| field.kind == FieldKind::Host);
-            hosts.for_each(|host| host.help = Some(say("servers.guess")));
-        }
         if self.repairs {
             step.alternatives.push(alternative("password", say("way.keep_servers")));
         } else {
