@@ -65,7 +65,7 @@ impl Connect {
     /// # Errors
     /// `Invalid` (fields `expires_at`, `providers`, `account`, `notify_url`), `NoProvider`, `NotFound("account")`,
     /// `Unavailable`.
-    pub async fn create_session(&self, new: NewSession) -> Result<CreatedSession> {
+    pub async fn create_session(&self, mut new: NewSession) -> Result<CreatedSession> {
         let now = self.now();
         if new.expires_at <= now {
             return Err(Error::invalid("expires_at", format!("must be in the future (it is {now} here)")));
@@ -78,7 +78,10 @@ impl Connect {
                 let account =
                     self.store.read().await?.account(id).await?.ok_or(Error::NotFound("account"))?;
                 let providers = self.narrow(std::slice::from_ref(&account.provider), true)?;
-                (Purpose::Reconnect, providers, Some(id.clone()))
+                let id = account.id.clone();
+                // The backend knows the account by the name it was connected under.
+                new.request.name = new.request.name.or(self.read_account(account)?.name);
+                (Purpose::Reconnect, providers, Some(id))
             }
         };
         let id = SessionId::new(now, self.random());
