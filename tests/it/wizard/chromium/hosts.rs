@@ -24,6 +24,7 @@ async fn servers_that_are_not_there_are_said_so_and_can_be_corrected() {
     // The guess is taken as it stands, and there is no such host.
     walk.until_servers(&app.link(json!({})).await).await;
     walk.press("submit").await;
+    walk.see("guess-taken").await;
     walk.finish().await;
     walk.says(&["There is no server at imap.example.test:993", "typing mistakes"]).await;
     walk.see("host-missing").await;
