@@ -25,6 +25,10 @@
     box.append(button);
   }
 
+  // What is to be corrected is corrected from its end.
+  const first = document.querySelector("input[autofocus]");
+  first?.setSelectionRange(first.value.length, first.value.length);
+
   // One submit at a time. The button is not disabled, since its name is part of what is sent; and coming back
   // to the page, or waiting in vain, makes it work again.
   for (const form of document.querySelectorAll("form[data-once]")) {

@@ -151,7 +151,7 @@ async fn a_wrong_password_is_tried_once_and_may_be_corrected() {
     let mail = Mail::start();
     let mut person = mail.person(true).await;
     person.submit(&[("password", "wrong")]).await;
-    assert_eq!(person.told(), ("password", Some("imap.error.credentials_invalid")));
+    assert_eq!(person.told(), ("password", Some("credentials_invalid")));
     eventually("the refusal", READY, || (mail.dovecot.refusals(ANN) > 0).then_some(()));
     assert_eq!(mail.dovecot.refusals(ANN), 1);
     person.submit(&[("password", PASSWORD)]).await;
@@ -242,7 +242,7 @@ async fn an_account_is_repaired_with_its_new_password_and_keeps_its_identity() {
     let mut person = Person::arrive(&mail.ca, Some(target)).await;
     assert_eq!(person.told(), ("password", None));
     person.submit(&[("password", PASSWORD)]).await;
-    assert_eq!(person.told(), ("password", Some("imap.error.credentials_invalid")));
+    assert_eq!(person.told(), ("password", Some("credentials_invalid")));
     person.submit(&[("password", "the new one")]).await;
     let again = person.connected.unwrap();
     assert_eq!((again.identity, again.profile), (first.identity, first.profile));

@@ -1,11 +1,14 @@
 //! More than one browser, more than one tab, and everything people do with the buttons of a browser.
 
+use std::net::TcpListener;
+
 use serde_json::json;
 
 use super::{Walk, accounts, desktop, phone};
 use crate::app::http;
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
 use crate::parts::browser::Look;
+use crate::parts::{READY, eventually_async};
 
 #[tokio::test]
 async fn a_second_browser_takes_over_only_when_it_says_so_and_the_first_one_is_told() {
@@ -103,6 +106,43 @@ async fn back_forward_reload_and_double_click_never_end_in_an_error() {
 #[tokio::test]
 async fn the_same_without_scripts() {
     wander(Look { javascript: false, ..phone() }, "phone-dark-plain").await;
+}
+
+#[tokio::test]
+async fn a_page_that_waits_for_a_slow_server_says_so_and_goes_on_by_itself() {
+    let mailbox = Mailbox::start();
+    // It is called, and says nothing.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    let settings = mailbox.settings();
+    let ports = settings.iter().find(|(name, _)| name.ends_with("PORTS")).expect("the ports");
+    let app = mailbox.app(&[
+        ("PROVIDERS__IMAP__PORTS", &format!("{},{port}", ports.1)),
+        ("PROVIDERS__IMAP__CONNECT_SECONDS", "5"),
+    ]);
+    let link = app.link(json!({})).await;
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    let client = walk.browser.client();
+    walk.until_servers(&link).await;
+    walk.fill_servers(&mailbox).await;
+    walk.fill("imap_port", &port).await;
+    walk.press("submit").await;
+    walk.fill("password", PASSWORD).await;
+    let first = client.window().await.unwrap();
+    let second = client.new_window(true).await.unwrap().handle;
+    client.switch_to_window(first).await.unwrap();
+    walk.run("setTimeout(() => document.querySelector('button[value=submit]').click())").await;
+    client.switch_to_window(second).await.unwrap();
+    // The other tab may come too early, before the answer is being checked.
+    eventually_async("the page that waits", READY, async || {
+        walk.browser.goto(&link.url).await;
+        walk.browser.text().await.contains("Signing in to your mailbox").then_some(())
+    })
+    .await;
+    walk.see("busy").await;
+    walk.browser.wait_for_text("did not answer in time").await;
+    assert_eq!(walk.value("imap_port").await, port);
+    assert_eq!(walk.browser.complaints().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{Walk, accounts, desktop, phone, untouched};
-use crate::app::mailbox::{Mailbox, PASSWORD};
+use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
 use crate::parts::certs::Leaf;
 use crate::parts::dns::{Answer, Dns};
-use crate::parts::free_port;
+use crate::parts::{READY, eventually, free_port};
 
 #[tokio::test]
 async fn servers_that_are_not_there_are_said_so_and_can_be_corrected() {
@@ -24,6 +24,7 @@ async fn servers_that_are_not_there_are_said_so_and_can_be_corrected() {
     // The guess is taken as it stands, and there is no such host.
     walk.until_servers(&app.link(json!({})).await).await;
     walk.press("submit").await;
+    walk.see("guess-taken").await;
     walk.finish().await;
     walk.says(&["There is no server at imap.example.test:993", "typing mistakes"]).await;
     walk.see("host-missing").await;
@@ -49,6 +50,9 @@ async fn servers_that_are_not_there_are_said_so_and_can_be_corrected() {
     walk.finish().await;
     walk.says(&["Your mailbox is connected"]).await;
     assert_eq!(accounts(&app).await, 1);
+    // Dovecot writes a moment late: once it tells of this sign-in, it has told of all before.
+    eventually("the sign-in in the log", READY, || (mailbox.dovecot.logins(ADDRESS) > 0).then_some(()));
+    assert_eq!((mailbox.dovecot.logins(ADDRESS), mailbox.dovecot.refusals(ADDRESS)), (1, 0));
 }
 
 /// A server with this certificate is refused in these words, before any password is sent.

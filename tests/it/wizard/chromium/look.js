@@ -37,7 +37,8 @@ for (const element of document.body.querySelectorAll("*")) {
   const box = element.getBoundingClientRect();
   const style = getComputedStyle(element);
   if (box.width === 0 || box.height === 0 || style.visibility === "hidden") continue;
-  if (element.closest("svg")) continue;
+  // Drawings, and words for screen readers only.
+  if (element.closest("svg") || style.clipPath !== "none") continue;
   if (box.left < -1 || box.right > width + 1) wrong.push(`over the edge: ${name(element)}`);
   const hides = style.overflowX !== "visible" && !element.matches("input, select");
   if (hides && element.scrollWidth > element.clientWidth + 1) wrong.push(`cut off: ${name(element)}`);
