@@ -5,6 +5,7 @@
 // Helpers shared by tests are test code too, so clippy's leave for tests covers them.
 #![cfg(test)]
 
+mod floors;
 // A part offers what the tests of several areas need, and not every area exists at every commit.
 #[expect(clippy::allow_attributes, reason = "an expectation would fail on the day everything is used")]
 #[allow(dead_code, reason = "parts are a library for the tests beside them")]

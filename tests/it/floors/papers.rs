@@ -1,0 +1,176 @@
+//! What stands beside the sources: migrations, packages, texts and documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use super::{ROOT, clean};
+
+/// Packages that would bring a second TLS or a C tool chain.
+const BANNED: &[&str] = &["openssl", "native-tls", "aws-lc"];
+
+const PACKAGES: usize = 450;
+
+/// Every file is listed once, under its own number, in order.
+pub fn migrations(files: &[String], list: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut listed: Vec<(String, String)> = Vec::new();
+    for (entry, name) in list.split("include_str!(\"../../migrations/").skip(1).enumerate() {
+        let name = name.split('"').next().unwrap_or_default();
+        let before = list.split("include_str!(\"../../migrations/").nth(entry).unwrap_or_default();
+        let number = before.rsplit('(').next().unwrap_or_default();
+        let number: String = number.chars().filter(char::is_ascii_digit).collect();
+        if !name.starts_with(&format!("{number}_")) || number.len() != 12 {
+            found.push(format!("src/store/migrate.rs:1: {name} is listed as number {number}"));
+        }
+        if listed.last().is_some_and(|(last, _)| *last >= number) {
+            found.push(format!("src/store/migrate.rs:1: {name} is out of order"));
+        }
+        listed.push((number, name.to_owned()));
+    }
+    let mut numbers = BTreeSet::new();
+    for file in files {
+        let well_named = file.ends_with(".sql") && file.chars().position(|c| c == '_') == Some(12);
+        if !well_named || !file.chars().take(12).all(|c| c.is_ascii_digit()) {
+            found.push(format!("migrations/{file}:1: not named by twelve digits, a word and .sql"));
+        }
+        if !numbers.insert(file.split('_').next().unwrap_or_default().to_owned()) {
+            found.push(format!("migrations/{file}:1: its number is taken"));
+        }
+        if !listed.iter().any(|(_, name)| name == file) {
+            found.push(format!("migrations/{file}:1: not listed in src/store/migrate.rs"));
+        }
+    }
+    let gone = listed.iter().filter(|(_, name)| !files.contains(name));
+    found.extend(gone.map(|(_, name)| format!("src/store/migrate.rs:1: {name} does not exist")));
+    found
+}
+
+/// Banned packages in a lock file.
+pub fn banned(lock: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (line, text) in (1..).zip(lock.lines()) {
+        let name = text.strip_prefix("name = \"").and_then(|name| name.strip_suffix('"'));
+        let Some(name) = name else { continue };
+        let of = |banned: &&&str| name == **banned || name.starts_with(&format!("{banned}-"));
+        if let Some(banned) = BANNED.iter().find(of) {
+            found.push(format!("Cargo.lock:{line}: {name} is banned ({banned})"));
+        }
+    }
+    found
+}
+
+/// The packages that `cargo tree` lists, each version once; our own members count too.
+pub fn packages(tree: &str) -> BTreeSet<&str> {
+    let names = tree.lines().map(|line| line.split(" (").next().unwrap_or_default());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// The keys of a file of texts; a table of plural forms is one key, since languages differ in them.
+fn keys(toml: &str) -> BTreeMap<String, usize> {
+    let mut keys = BTreeMap::new();
+    let (mut section, mut quoted) = (String::new(), false);
+    for (line, text) in (1..).zip(toml.lines()) {
+        let inside = quoted;
+        quoted ^= text.matches("\"\"\"").count() % 2 == 1;
+        let text = text.trim();
+        if inside || text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        if let Some(name) = text.strip_prefix('[').and_then(|text| text.split(']').next()) {
+            section = format!("{name}.");
+        } else if let Some((key, _)) = text.split_once('=') {
+            keys.insert(format!("{section}{}", key.trim()), line);
+        }
+    }
+    keys
+}
+
+/// Texts that one language has and another lacks; the first file is the measure.
+pub fn texts(files: &[(String, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    let Some((measure, first)) = files.first() else { return found };
+    let expected = keys(first);
+    for (name, text) in files {
+        let keys = keys(text);
+        let missing = expected.iter().filter(|(key, _)| !keys.contains_key(*key));
+        found.extend(missing.map(|(key, line)| format!("{name}:1: {key} is missing ({measure}:{line})")));
+        let extra = keys.iter().filter(|(key, _)| !expected.contains_key(*key));
+        found.extend(extra.map(|(key, line)| format!("{name}:{line}: {key} is not in {measure}")));
+    }
+    found
+}
+
+/// Links of a document to files that `exists` does not know.
+pub fn links(name: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            let elsewhere = file.is_empty() || file.contains("://") || file.starts_with("mailto:");
+            if !elsewhere && !exists(file) {
+                found.push(format!("{name}:{line}: {file} does not exist"));
+            }
+        }
+    }
+    found
+}
+
+/// Names and contents of the files in a folder that end so, in order of their names; none without the folder.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let Ok(entries) = std::fs::read_dir(Path::new(ROOT).join(folder)) else { return Vec::new() };
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file())
+        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), path))
+        .filter(|(name, _)| name.ends_with(ending))
+        .map(|(name, path)| (name, std::fs::read_to_string(path).expect("a text file")))
+        .collect();
+    files.sort();
+    files
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(ROOT).join(path)).expect("a file of the repository")
+}
+
+#[test]
+fn migrations_are_numbered_ordered_and_listed() {
+    let names: Vec<_> = files("migrations", "").into_iter().map(|(name, _)| name).collect();
+    assert!(!names.is_empty());
+    clean(&migrations(&names, &read("src/store/migrate.rs")));
+}
+
+#[test]
+fn no_banned_package_is_locked() {
+    clean(&banned(&read("Cargo.lock")));
+}
+
+#[test]
+fn what_is_shipped_stays_within_its_budget_of_packages() {
+    let ran = Command::new(env!("CARGO"))
+        .args(["tree", "--edges", "normal", "--target", "x86_64-unknown-linux-gnu", "--prefix", "none"])
+        .args(["--locked", "--package", "vestibule"])
+        .current_dir(ROOT)
+        .output()
+        .expect("cargo runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let tree = String::from_utf8_lossy(&ran.stdout);
+    let count = packages(&tree).len();
+    assert!((50..=PACKAGES).contains(&count), "{count} packages");
+}
+
+#[test]
+fn every_language_has_every_text() {
+    let mut all = files("locales", ".toml");
+    // English is the measure.
+    all.sort_by_key(|(name, _)| name != "en.toml");
+    clean(&texts(&all));
+}
+
+#[test]
+fn every_file_a_document_links_to_exists() {
+    for (name, text) in files("", ".md") {
+        clean(&links(&name, &text, |file| Path::new(ROOT).join(file).exists()));
+    }
+}
