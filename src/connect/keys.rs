@@ -42,10 +42,14 @@ impl Connect {
     /// # Errors
     /// `Invalid` for an empty or overlong name, `Unavailable`.
     pub async fn create_key(&self, name: &str, scopes: &[&str]) -> Result<NewKey> {
-        if name.trim().is_empty() || name.chars().count() > 100 {
-            return Err(Error::invalid("name", "must have between 1 and 100 characters"));
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+            return Err(Error::invalid(
+                "name",
+                "must have between 1 and 100 characters, none of them control characters",
+            ));
         }
-        let made = self.fresh_key(name.trim(), scopes);
+        let made = self.fresh_key(name, scopes);
         self.store.write(made.key.clone(), |key, tx| Box::pin(tx.insert_api_key(key))).await?;
         Ok(made)
     }

@@ -197,7 +197,7 @@ impl Tx {
     /// Ends a live attempt that was left behind and forgets what it held.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Conflict` when it changed at the same moment, `Unavailable`.
     pub async fn end_attempt(&mut self, id: &AttemptId, now: Millis) -> Result<()> {
         let current: Option<i64> =
             sqlx::query_scalar("SELECT version FROM attempts WHERE id = $1 AND state = $2")

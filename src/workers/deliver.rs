@@ -114,7 +114,12 @@ impl Deliver {
             let now = self.clock.now();
             let limit = i64::try_from(free).unwrap_or(1);
             let due = Due { by: self.node.clone(), now, until: now.after(LEASE), lane: lane.clone(), limit };
-            let claimed = self.store.write(due, |due, tx| Box::pin(tx.claim_deliveries(due))).await?;
+            let claimed = self.store.write(due, |due, tx| Box::pin(tx.claim_deliveries(due))).await;
+            // A row that cannot be read holds up its own lane, not everybody else's.
+            let claimed = claimed.unwrap_or_else(|error| {
+                tracing::error!(error = %error, "the deliveries of a lane could not be claimed");
+                Vec::new()
+            });
             for delivery in claimed {
                 self.start(delivery, lane.clone(), calls, lanes);
             }
