@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use vestibule::config::Config;
 use vestibule::connect::Connect;
 use vestibule::pages::{Pages, ProviderWords};
-use vestibule::store::Kind;
+use vestibule::store::{Kind, Store};
 use vestibule::web::{Settings, Web};
 use vestibule::workers::deliver::Deliver;
 
@@ -28,6 +28,8 @@ pub async fn run() -> anyhow::Result<()> {
     let _lock = lock(&core).await?;
     announce_first_key(&core).await?;
     let Core { config, connect, egress, clock, random } = core;
+    // Before anybody can see that we listen: a stop that comes at once is a graceful one, too.
+    let told = told_to_stop().context("the signals")?;
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("could not listen on {}", config.server.listen))?;
@@ -39,7 +41,7 @@ pub async fn run() -> anyhow::Result<()> {
     let service = service(connect, &config)?;
     tracing::info!(listen = %listener.local_addr()?, public_url = config.server.public_url.origin(), "ready");
     tokio::spawn(async move {
-        told_to_stop().await;
+        told.await;
         tracing::info!("stopping");
         let _ = tell.send(true);
     });
@@ -78,13 +80,16 @@ async fn lock(core: &Core) -> anyhow::Result<Option<std::fs::File>> {
     if store.kind() != Kind::Sqlite {
         return Ok(None);
     }
-    let path = core.config.data_dir.join("vestibule.lock");
+    // Beside the database, since that is what must not be shared: two data directories may name one file.
+    let path = Store::file(&super::address(&core.config))
+        .and_then(|file| file.canonicalize().ok())
+        .map_or_else(|| core.config.data_dir.join("vestibule.lock"), |file| file.with_extension("lock"));
     let file =
         std::fs::File::create(&path).with_context(|| format!("{} could not be made", path.display()))?;
     if file.try_lock().is_err() {
         bail!(
-            "another server is running on {}; use PostgreSQL for several nodes",
-            core.config.data_dir.display()
+            "another server is running on this database (it holds {}); use PostgreSQL for several nodes",
+            path.display()
         );
     }
     store.release_leases().await?;
@@ -107,14 +112,13 @@ async fn announce_first_key(core: &Core) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Listens for the signals from now on; the future ends when one came.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::claims::holds;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, decode};
-use crate::contract::{Actor, Answer, Next, Notice, State, Step, Text, Tone, Trouble};
+use crate::contract::{Action, Actor, Answer, Next, Notice, State, Step, Text, Tone, Trouble};
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::random::Token;
 use crate::kernel::words::{EventKind, SessionState};
@@ -27,6 +27,8 @@ const WAIT: Duration = Duration::from_secs(20);
 
 /// The cause of a call that took too long.
 const SLOW: &str = "timeout";
+/// The cause of a session that tried as many secrets as it may.
+const TRIED: &str = "too_many_tries";
 
 /// What an attempt's row holds sealed.
 #[derive(Serialize, Deserialize)]
@@ -41,6 +43,8 @@ struct Taken {
     attempt: Attempt,
     shown: Shown,
     by: String,
+    /// Whether a secret is tried.
+    spends: bool,
 }
 
 impl Connect {
@@ -55,7 +59,7 @@ impl Connect {
         version: i64,
         answer: Answer,
     ) -> Result<(SessionView, View)> {
-        match self.take(id, cookie, version).await? {
+        match self.take(id, cookie, version, &answer).await? {
             Some(taken) => {
                 let connect = self.clone();
                 // The call goes on when the browser goes away: whoever comes back finds its result.
@@ -85,7 +89,13 @@ impl Connect {
     }
 
     /// Takes the attempt for one call, if this browser, this version and the moment are right.
-    async fn take(&self, id: &SessionId, cookie: Option<&str>, version: i64) -> Result<Option<Taken>> {
+    async fn take(
+        &self,
+        id: &SessionId,
+        cookie: Option<&str>,
+        version: i64,
+        answer: &Answer,
+    ) -> Result<Option<Taken>> {
         let mut db = self.store.read().await?;
         let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
         let now = self.now();
@@ -100,7 +110,7 @@ impl Connect {
         }
         let shown: Shown = decode(&attempt.shown)?;
         let by = Token::new(self.random()).hash();
-        let spends = shown.step.asks_secret();
+        let spends = shown.step.asks_secret() && answer.action == Action::Submit;
         let context = (session.clone(), attempt.clone(), by.clone(), spends, now);
         let taken = self
             .store
@@ -117,7 +127,7 @@ impl Connect {
         match taken {
             Ok(()) => {
                 attempt.version += 1;
-                Ok(Some(Taken { session, attempt, shown, by }))
+                Ok(Some(Taken { session, attempt, shown, by, spends }))
             }
             Err(store::Error::Conflict) => Ok(None),
             Err(error) => Err(error.into()),
@@ -126,10 +136,10 @@ impl Connect {
 
     /// Asks the provider and saves what follows.
     async fn call(&self, taken: Taken, answer: Answer) -> Result<()> {
-        let Taken { session, attempt, shown, by } = taken;
-        let spent = shown.step.asks_secret() && session.secrets_tried >= self.limits.secrets_per_session;
-        let outcome = if spent {
-            Outcome::Failed { code: "too_many_tries".to_owned() }
+        let Taken { session, attempt, shown, by, spends } = taken;
+        let left = self.limits.secrets_per_session - session.secrets_tried - i64::from(spends);
+        let outcome = if left < 0 {
+            Outcome::Failed { code: TRIED.to_owned() }
         } else {
             let provider = self.provider(&attempt.provider)?.clone();
             let before = shown.step.clone();
@@ -137,7 +147,7 @@ impl Connect {
             match self.hold(&attempt, &by, call).await {
                 None => return Ok(()),
                 Some(Ok(Next::Step { mut step, state })) => {
-                    step.attempts_left = self.left(&session, &step);
+                    step.attempts_left = step.asks_secret().then(|| u32::try_from(left).unwrap_or(0));
                     Outcome::Step { step, state }
                 }
                 Some(Ok(Next::Connected(connected))) => {
@@ -149,13 +159,12 @@ impl Connect {
                 }
             }
         };
+        // The last try was no good: a form that can only be refused is no way on.
+        let outcome = match outcome {
+            Outcome::Step { .. } if spends && left == 0 => Outcome::Failed { code: TRIED.to_owned() },
+            outcome => outcome,
+        };
         self.settle(Settling { session: session.id, attempt, outcome }).await
-    }
-
-    /// How many more secrets the session may try, once one was tried.
-    fn left(&self, session: &Session, step: &Step) -> Option<u32> {
-        let left = self.limits.secrets_per_session - session.secrets_tried - 1;
-        step.asks_secret().then(|| u32::try_from(left).unwrap_or(0))
     }
 
     /// Runs a provider's call under its deadline while saying that we live; `None` when the attempt was lost.

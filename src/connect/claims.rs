@@ -16,6 +16,8 @@ pub enum Standing {
     Unclaimed,
     /// This browser holds it.
     Mine,
+    /// This browser claimed it, but the reply with its cookie was lost. Claiming again gives the same cookie.
+    Begun,
     /// Another browser holds it; `busy` while an answer is being checked there.
     Elsewhere {
         /// Whether it cannot be taken over right now.
@@ -69,11 +71,17 @@ struct Claiming {
 }
 
 impl Connect {
-    /// Reads what a link leads to. `cookie_of` gives the browser's cookie for a session.
+    /// Reads what a link leads to. `cookie_of` gives the browser's cookie for a session, `before` what it was
+    /// given to keep before it held any.
     ///
     /// # Errors
     /// `NotFound("link")`, `Unavailable`.
-    pub async fn look(&self, secret: &str, cookie_of: impl Fn(&SessionId) -> Option<String>) -> Result<Look> {
+    pub async fn look(
+        &self,
+        secret: &str,
+        cookie_of: impl Fn(&SessionId) -> Option<String>,
+        before: Option<&str>,
+    ) -> Result<Look> {
         let mut db = self.store.read().await?;
         let session = db.session_by_link(&hash(secret)).await?.ok_or(Error::NotFound("link"))?;
         let attempt = match &session.attempt_id {
@@ -87,7 +95,14 @@ impl Connect {
         drop(db);
         let cookie = cookie_of(&session.id);
         let now = self.now();
-        let standing = standing(&session, attempt.as_ref(), cookie.as_deref(), self.limits.takeovers, now);
+        let mut standing =
+            standing(&session, attempt.as_ref(), cookie.as_deref(), self.limits.takeovers, now);
+        if matches!(standing, Standing::Elsewhere { .. } | Standing::MovedTooOften) {
+            let given = before.map(|before| self.claim_cookie(&session.id, session.claim_no, before));
+            if holds(&session, given.as_ref().map(Token::reveal)) {
+                standing = Standing::Begun;
+            }
+        }
         let account = match account {
             Some(account) => Some(self.read_account(account)?.profile.label),
             None => None,
@@ -103,12 +118,13 @@ impl Connect {
         &self,
         secret: &str,
         cookie_of: impl Fn(&SessionId) -> Option<String>,
+        before: Option<&str>,
         takeover: bool,
         host: &str,
     ) -> Result<Claim> {
         // A second look decides when somebody else claims between the first look and the transaction.
         for _ in 0..3 {
-            let look = self.look(secret, &cookie_of).await?;
+            let look = self.look(secret, &cookie_of, before).await?;
             let session = &look.view.session;
             let allowed = match look.standing {
                 Standing::Unclaimed => true,
@@ -117,6 +133,12 @@ impl Connect {
                     let (id, expires_at) = (session.id.clone(), session.expires_at);
                     return Ok(Claim::Held { id, cookie: None, expires_at });
                 }
+                Standing::Begun => {
+                    let cookie =
+                        before.map(|before| self.claim_cookie(&session.id, session.claim_no, before));
+                    let (id, expires_at) = (session.id.clone(), session.expires_at);
+                    return Ok(Claim::Held { id, cookie, expires_at });
+                }
                 Standing::Elsewhere { busy: true } | Standing::MovedTooOften | Standing::Ended { .. } => {
                     false
                 }
@@ -124,7 +146,10 @@ impl Connect {
             if !allowed {
                 return Ok(Claim::Refused(Box::new(look)));
             }
-            let cookie = Token::new(self.random());
+            let cookie = match before {
+                Some(before) => self.claim_cookie(&session.id, session.claim_no + 1, before),
+                None => Token::new(self.random()),
+            };
             let claiming = Claiming {
                 id: session.id.clone(),
                 cookie_hash: cookie.hash(),
@@ -144,6 +169,12 @@ impl Connect {
             }
         }
         Err(Error::Conflict)
+    }
+
+    /// The cookie of one claim: a value of its own for every claim, and the same one when the same browser's
+    /// claim comes twice, because it was pressed twice or its reply was lost. Nobody can make it without our key.
+    fn claim_cookie(&self, id: &SessionId, claim_no: i64, before: &str) -> Token {
+        Token::made(self.marker.mark("claim", &[id.as_str(), &claim_no.to_string(), before]))
     }
 
     /// The attempt that a claim starts with. It is stored with the claim, so a claimed session always has one.

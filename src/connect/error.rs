@@ -32,7 +32,7 @@ pub enum Error {
     #[error("the provider is not available any more")]
     ProviderUnavailable,
     /// The database is out of reach.
-    #[error("the database is not available")]
+    #[error("the database is not available: {0}")]
     Unavailable(String),
     /// A bug, or data that cannot be read.
     #[error("{0}")]

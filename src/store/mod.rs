@@ -21,12 +21,14 @@ mod values;
 mod wake;
 mod writer;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::postgres::PgListener;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyPool, ConnectOptions, Executor};
 use tokio::sync::{RwLock, broadcast, mpsc, oneshot};
 
@@ -116,6 +118,12 @@ impl Store {
         drop(conn);
         pool.close().await;
         ids
+    }
+
+    /// The embedded database's file.
+    pub fn file(address: &Address) -> Option<PathBuf> {
+        let options: SqliteConnectOptions = address.url.parse().ok()?;
+        Some(options.get_filename().to_owned())
     }
 
     /// Which database it is.

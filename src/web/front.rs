@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderName, HeaderValue, Uri};
@@ -42,12 +42,13 @@ pub(super) async fn accompany(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The path without what may be secret in it.
+/// The path without what may be secret in it. A path that no route knows is a link gone astray as often as not.
 fn route(request: &Request) -> String {
     let path = request.uri().path();
-    match path.strip_prefix("/connect/") {
-        Some(_) => "/connect/…".to_owned(),
-        None => path.chars().take(200).collect(),
+    match (path.strip_prefix("/connect/"), request.extensions().get::<MatchedPath>()) {
+        (Some(_), _) => "/connect/…".to_owned(),
+        (None, Some(_)) => path.chars().take(200).collect(),
+        (None, None) => "…".to_owned(),
     }
 }
 

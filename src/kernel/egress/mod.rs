@@ -191,7 +191,7 @@ impl Egress {
         let bare = bare(host);
         match bare.parse() {
             Ok(ip) => self.policy.permits(ip),
-            Err(_) if bare.eq_ignore_ascii_case("localhost") => {
+            Err(_) if bare.trim_end_matches('.').eq_ignore_ascii_case("localhost") => {
                 self.policy.permits(IpAddr::from([127, 0, 0, 1]))
                     || self.policy.permits(IpAddr::V6(Ipv6Addr::LOCALHOST))
             }

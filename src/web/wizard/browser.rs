@@ -74,6 +74,11 @@ impl Browser {
         self.cookie_of(id).is_some()
     }
 
+    /// What it was given to keep before it held a session, if it keeps cookies.
+    pub(super) fn before(&self) -> Option<&str> {
+        (!self.before_is_new).then_some(&*self.before)
+    }
+
     /// The header that gives it a session's cookie until the session's end.
     pub(super) fn set_cookie(
         &self,

@@ -14,7 +14,7 @@ use crate::pages::{Page, Problem, ProblemKind, Welcome};
 
 /// `GET /connect/{secret}`: 200, 404 unknown, 409 open elsewhere, 410 over.
 pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(secret): Path<String>) -> Response {
-    match web.connect.look(&secret, |id| browser.cookie_of(id)).await {
+    match web.connect.look(&secret, |id| browser.cookie_of(id), browser.before()).await {
         Ok(look) => draw(&web, &browser, &secret, &look),
         Err(error) => Canvas { web: &web, browser: &browser, session: None, request: None }.failed(&error),
     }
@@ -36,7 +36,8 @@ pub(super) async fn claim(
         return canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem));
     }
     let takeover = form.text("takeover") == "yes";
-    match web.connect.claim(&secret, |id| browser.cookie_of(id), takeover, &browser.host).await {
+    let cookie_of = |id: &_| browser.cookie_of(id);
+    match web.connect.claim(&secret, cookie_of, browser.before(), takeover, &browser.host).await {
         Ok(Claim::Held { id, cookie, expires_at }) => {
             let now = web.connect.clock().now();
             let cookie = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
@@ -58,7 +59,7 @@ fn draw(web: &Web, browser: &Browser, secret: &str, look: &Look) -> Response {
         canvas.page(StatusCode::CONFLICT, &Page::Problem(problem))
     };
     match look.standing {
-        Standing::Unclaimed => {
+        Standing::Unclaimed | Standing::Begun => {
             let provider = match session.providers.as_slice() {
                 [only] => Some(only.as_str()),
                 _ => None,
