@@ -112,8 +112,7 @@ async fn announce_first_key(core: &Core) -> anyhow::Result<()> {
 
 /// Listens for the signals from now on; the future ends when one came.
 fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
