@@ -13,5 +13,6 @@ mod parts;
 #[expect(clippy::allow_attributes, reason = "an expectation would fail on the day everything is used")]
 #[allow(dead_code, reason = "the harness is a library for the tests beside it")]
 mod app;
+mod proofs;
 mod providers;
 mod wizard;
