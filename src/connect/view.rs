@@ -5,7 +5,7 @@ use super::claims::holds;
 use super::{Connect, Error, Result, SessionView, decode};
 use crate::contract::{Profile, Step};
 use crate::kernel::ids::{AttemptId, SessionId};
-use crate::kernel::words::{Purpose, SessionState};
+use crate::kernel::words::{AttemptState, Purpose, SessionState};
 
 /// What to show.
 #[derive(Clone, Debug)]
@@ -59,6 +59,16 @@ impl Connect {
     /// # Errors
     /// `NotFound("session")`, `Unavailable`.
     pub async fn view(&self, id: &SessionId, cookie: Option<&str>) -> Result<(SessionView, View)> {
+        // Session and attempt are two reads; when an attempt ended in between, its session did too.
+        for _ in 0..3 {
+            if let Some(seen) = self.view_once(id, cookie).await? {
+                return Ok(seen);
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    async fn view_once(&self, id: &SessionId, cookie: Option<&str>) -> Result<Option<(SessionView, View)>> {
         let mut db = self.store.read().await?;
         let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
         let now = self.now();
@@ -69,6 +79,9 @@ impl Connect {
             match (state, &session.attempt_id, &session.account_id) {
                 (SessionState::Open, Some(attempt), _) => {
                     let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
+                    if attempt.state != AttemptState::Live {
+                        return Ok(None);
+                    }
                     if attempt.is_busy(now) {
                         View::Busy { attempt: attempt.id, provider: attempt.provider }
                     } else {
@@ -98,6 +111,6 @@ impl Connect {
             }
         };
         drop(db);
-        Ok((self.read_session(session)?, seen))
+        Ok(Some((self.read_session(session)?, seen)))
     }
 }

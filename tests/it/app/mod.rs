@@ -6,6 +6,7 @@ pub mod mailbox;
 pub mod person;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -15,15 +16,18 @@ use serde_json::{Value, json};
 use crate::parts::binary::vestibule;
 use crate::parts::process::Process;
 use crate::parts::scratch::Scratch;
-use crate::parts::{dial, free_port, local};
+use crate::parts::{READY, dial, eventually, free_port, local};
 use http::Reply;
 
 /// A server with a data directory of its own.
 pub struct App {
+    // Dropped first: what it printed lies in the folder, and a failed test shows it.
+    process: Option<Process>,
     scratch: Scratch,
     port: u16,
+    /// The port that people and backends reach it through.
+    public: u16,
     settings: BTreeMap<String, String>,
-    process: Option<Process>,
     key: String,
 }
 
@@ -52,12 +56,23 @@ impl App {
             ("PRODUCT_NAME".to_owned(), "Acme CRM".to_owned()),
         ]);
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Self { scratch, port, settings: all, process: None, key: String::new() }
+        Self { scratch, port, public: port, settings: all, process: None, key: String::new() }
     }
 
     /// Changes a setting for the next start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.settings.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Puts it behind a front, which is from now on the one address it is reached at.
+    pub fn behind(&mut self, front: SocketAddr) {
+        self.public = front.port();
+        self.set("PUBLIC_URL", &format!("http://{front}"));
+    }
+
+    /// Where it listens itself.
+    pub fn address(&self) -> SocketAddr {
+        local(self.port)
     }
 
     /// A command with this server's settings and nothing else in its environment.
@@ -90,6 +105,25 @@ impl App {
         let process = self.process.as_mut().expect("it was just started");
         process.until_ready(|| dial(address).is_ok());
         self.learn_key();
+    }
+
+    /// Starts a server that may die on its way and waits until it answers or has died.
+    pub fn run_mortal(&mut self, command: Command) {
+        self.spawn(command);
+        let address = local(self.port);
+        let process = self.process.as_mut().expect("it was just started");
+        eventually("an answer or the end", READY, || {
+            (process.ended().is_some() || dial(address).is_ok()).then_some(())
+        });
+    }
+
+    /// Starts the server again when it has died; says whether it had.
+    pub fn revive(&mut self) -> bool {
+        let died = self.process().ended().is_some();
+        if died {
+            self.run();
+        }
+        died
     }
 
     /// Starts the server without waiting for it.
@@ -152,7 +186,7 @@ impl App {
 
     /// An address of the server.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://127.0.0.1:{}{path}", self.public)
     }
 
     /// Calls the API with the key.

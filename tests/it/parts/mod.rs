@@ -9,6 +9,7 @@ pub mod browser;
 pub mod certs;
 pub mod dns;
 pub mod dovecot;
+pub mod front;
 pub mod kill;
 pub mod pgproxy;
 pub mod postgres;

@@ -102,7 +102,12 @@ pub struct Sink {
 impl Sink {
     /// Starts a receiver that answers 200 to everything.
     pub fn start() -> Self {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    /// The same at an address and port of one's own choice.
+    pub fn start_at(address: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(address).expect("a free port");
         listener.set_nonblocking(true).expect("a socket for the runtime");
         let address = listener.local_addr().expect("its address");
         let answers = Mutex::new((VecDeque::new(), Answer::status(200)));

@@ -1,0 +1,12 @@
+//! The hard proofs: what must never break, under kills, races, scanners and hostile addresses.
+
+mod browsers;
+mod delivery;
+mod egress;
+mod kills;
+mod nodes;
+mod races;
+mod scanners;
+mod secrets;
+mod startup;
+mod walk;

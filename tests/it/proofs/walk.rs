@@ -1,0 +1,162 @@
+//! What the proofs share: a person and a backend who simply go on when they get no answer, and what must be
+//! true at the end of every such way.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::app::http::try_send;
+use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
+use crate::app::person::{Person, Seen};
+use crate::app::{App, Link, in_an_hour};
+use crate::parts::sink::{Call, Sink};
+
+/// How long a person keeps trying.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A mailbox that proofs share when they do not count its log-ins.
+pub fn mailbox() -> &'static Mailbox {
+    static SHARED: OnceLock<Mailbox> = OnceLock::new();
+    SHARED.get_or_init(Mailbox::start)
+}
+
+/// Runs a future to its end on a thread without a runtime.
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(work)
+}
+
+/// Does every piece of work, a few at a time.
+pub fn in_parallel<T: Send>(work: Vec<T>, workers: usize, each: impl Fn(T) + Sync) {
+    let work = Mutex::new(VecDeque::from(work));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let Some(next) = work.lock().expect("the work").pop_front() else { break };
+                    each(next);
+                }
+            });
+        }
+    });
+}
+
+/// Asks for a link until there is an answer. `lost` is called when there was none.
+pub async fn ask_link(base: &str, key: &str, more: &Value, lost: &mut dyn FnMut()) -> Link {
+    let mut body = json!({
+        "type": "create",
+        "providers": ["MAIL"],
+        "api_url": format!("{base}/v1"),
+        "expiresOn": in_an_hour(),
+    });
+    for (name, value) in more.as_object().expect("an object of fields") {
+        body[name] = value.clone();
+    }
+    let body = body.to_string();
+    let headers = [("x-api-key", key), ("content-type", "application/json")];
+    loop {
+        match try_send("POST", &format!("{base}/v1/hosted/accounts/link"), &headers, body.as_bytes()).await {
+            Ok(reply) => {
+                assert_eq!(reply.status, 201, "{}", reply.text());
+                let reply = reply.json();
+                let text = |name: &str| reply[name].as_str().expect("text").to_owned();
+                return Link { id: text("id"), url: text("url") };
+            }
+            Err(_) => lost(),
+        }
+    }
+}
+
+/// Whether this is the page at the end of a good way.
+pub fn succeeded(seen: &Seen) -> bool {
+    seen.reply.status == 200 && seen.has(".sign-good")
+}
+
+/// Goes from wherever the person stands to the success page, doing what each page asks for. What got no answer
+/// is sent again as it was.
+pub async fn go_on(person: &Person, mailbox: &Mailbox, from: &str, lost: &mut dyn FnMut()) -> Seen {
+    let begun = Instant::now();
+    let mut seen = persist(lost, async || person.try_open(from).await).await;
+    while !succeeded(&seen) {
+        assert!(begun.elapsed() < PATIENCE, "nothing goes on: {}", seen.text());
+        assert_eq!(seen.reply.status, 200, "{}", seen.text());
+        if !seen.has("form") {
+            // An answer is being checked; the page loads itself again.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let here = seen.url.clone();
+            seen = persist(lost, async || person.try_open(&here).await).await;
+            continue;
+        }
+        let sheet = match seen.step() {
+            "address" => seen.sheet().with("email", ADDRESS),
+            "servers" => {
+                let servers = mailbox.servers().into_iter();
+                servers.fold(seen.sheet(), |sheet, (name, value)| sheet.with(name, &value))
+            }
+            "password" => seen.sheet().with("password", PASSWORD),
+            _ => seen.sheet(),
+        };
+        seen = persist(lost, async || person.try_submit(&seen, &sheet).await).await;
+    }
+    seen
+}
+
+async fn persist(lost: &mut dyn FnMut(), send: impl AsyncFn() -> Result<Seen, String>) -> Seen {
+    loop {
+        match send().await {
+            Ok(seen) => return seen,
+            Err(_) => lost(),
+        }
+    }
+}
+
+/// The calls to one path of a sink.
+pub fn calls(sink: &Sink, path: &str) -> Vec<Call> {
+    sink.calls().into_iter().filter(|call| call.path == path).collect()
+}
+
+/// The deliveries in one state, as the command line lists them.
+pub fn deliveries(app: &App, state: &str) -> Vec<Value> {
+    let (worked, listed, said) = app.cli(&["deliveries", "list", "--state", state]);
+    assert!(worked, "{said}");
+    let listed: Value = serde_json::from_str(&listed).expect("a list");
+    listed.as_array().expect("a list").clone()
+}
+
+/// The secret that calls are signed with.
+pub fn signing_secret(app: &App) -> String {
+    let (worked, secret, said) = app.cli(&["webhooks", "secret"]);
+    assert!(worked, "{said}");
+    secret.trim().to_owned()
+}
+
+/// Checks a call's signature as the Standard Webhooks specification says, from the secret as it is shown.
+pub fn assert_signed(secret: &str, call: &Call) {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("its prefix")).expect("base64");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+    let head = format!("{}.{}.", call.header("webhook-id"), call.header("webhook-timestamp"));
+    let tag = hmac::sign(&key, &[head.as_bytes(), &call.body].concat());
+    assert_eq!(call.header("webhook-signature"), format!("v1,{}", STANDARD.encode(tag)));
+}
+
+/// What must be true when a person has come through: one account, a spent session, one message.
+pub async fn assert_once(app: &App, link: &Link, told: &[Call]) {
+    let accounts = app.accounts().await;
+    assert_eq!(accounts.len(), 1, "{accounts:?}");
+    let account = accounts[0]["id"].as_str().expect("an id");
+    let session = app.session(&link.id).await;
+    assert_eq!((&session["status"], &session["account_id"]), (&json!("CONNECTED"), &json!(account)));
+    let secret = signing_secret(app);
+    assert!(!told.is_empty(), "nobody was told");
+    for call in told {
+        assert_eq!(call.header("webhook-id"), told[0].header("webhook-id"));
+        assert_eq!(call.body, told[0].body);
+        assert_eq!(call.json()["status"], "CREATION_SUCCESS");
+        assert_eq!(call.json()["account_id"], account);
+        assert_signed(&secret, call);
+    }
+}
