@@ -21,14 +21,14 @@ pub(super) async fn migrate(conn: &mut AnyConnection, kind: Kind, now: Millis) -
         made = sqlx::raw_sql(table).execute(&mut *conn).await;
     }
     made?;
-    let newest: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(number) FROM migrations").fetch_one(&mut *conn).await?;
+    let done: Vec<i64> =
+        sqlx::query_scalar("SELECT number FROM migrations ORDER BY number").fetch_all(&mut *conn).await?;
     let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
-    if newest.is_some_and(|newest| newest > known) {
+    if done.last().is_some_and(|newest| *newest > known) {
         return Err(Error::corrupt("migrations", "the database was used by a newer version of Vestibule"));
     }
     let mut applied = Vec::new();
-    for (number, sql) in MIGRATIONS {
+    for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| !done.contains(number)) {
         sqlx::raw_sql(kind.begin()).execute(&mut *conn).await?;
         match one(conn, *number, sql, now).await {
             Ok(()) => {

@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<Web> {
     Router::new()
         .route("/connect/{secret}", get(link::show).post(link::claim))
         .route("/wizard/{session}", get(steps::show).post(steps::answer))
+        .route("/wizard/{session}/cancel", get(steps::ask_cancel).post(steps::cancel))
         .layer(axum::extract::DefaultBodyLimit::max(64 * 1024))
         .layer(axum::middleware::from_fn(guard))
         .route("/assets/{*path}", get(asset))

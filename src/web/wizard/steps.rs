@@ -28,32 +28,84 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(id): Pat
     }
 }
 
-/// `POST /wizard/{session}`: answers the step, or gives up, and goes on to the page.
+/// `POST /wizard/{session}`: answers the step and goes on to the page; giving up is asked about first.
 pub(super) async fn answer(
     State(web): State<Web>,
     browser: Browser,
     Path(id): Path<String>,
     body: Bytes,
 ) -> Response {
+    let (id, form) = match posted(&web, &browser, &id, &body) {
+        Ok(posted) => posted,
+        Err(refused) => return refused,
+    };
+    let version = form.version();
+    match form.pressed() {
+        Pressed::Cancel => see_other(&cancel_path(&id), None),
+        Pressed::Answer(answer) => {
+            let done = web.connect.answer(&id, browser.cookie_of(&id).as_deref(), version, answer).await;
+            go_on(&web, &browser, &id, done)
+        }
+    }
+}
+
+/// `GET /wizard/{session}/cancel`: asks whether to stop, since that ends the link for good.
+pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Path(id): Path<String>) -> Response {
     let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
     let Ok(id) = id.parse::<SessionId>() else { return canvas.failed(&Error::NotFound("session")) };
-    let form = Form::read(&body);
-    if !browser.posted_by_us(&web, form.text("form"), Some(&id)) {
-        let retry = path(&id);
-        let problem =
-            Problem { kind: ProblemKind::CrossSite, home_url: None, retry: Some(&retry), takeover: None };
-        return canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem));
-    }
-    let cookie = browser.cookie_of(&id);
-    let version = form.version();
-    let done = match form.pressed() {
-        Pressed::Cancel => web.connect.cancel(&id, cookie.as_deref()).await,
-        Pressed::Answer(answer) => web.connect.answer(&id, cookie.as_deref(), version, answer).await,
-    };
-    match done {
+    match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
+        Ok((session, View::Step { .. } | View::Busy { .. })) => {
+            let (here, stop) = (path(&id), cancel_path(&id));
+            let kind = ProblemKind::Cancelling;
+            let problem = Problem { kind, home_url: None, retry: Some(&here), takeover: Some(&stop) };
+            let canvas = Canvas { session: Some(&id), request: Some(&session.request), ..canvas };
+            canvas.page(StatusCode::OK, &Page::Problem(problem))
+        }
         Ok(_) => see_other(&path(&id), None),
         Err(error) => canvas.failed(&error),
     }
+}
+
+/// `POST /wizard/{session}/cancel`: gives up.
+pub(super) async fn cancel(
+    State(web): State<Web>,
+    browser: Browser,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    match posted(&web, &browser, &id, &body) {
+        Ok((id, _)) => {
+            let done = web.connect.cancel(&id, browser.cookie_of(&id).as_deref()).await;
+            go_on(&web, &browser, &id, done)
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// The session and the form, when the form came from a page of ours.
+#[expect(clippy::result_large_err, reason = "the error is the page that is sent")]
+fn posted(web: &Web, browser: &Browser, id: &str, body: &[u8]) -> Result<(SessionId, Form), Response> {
+    let canvas = Canvas { web, browser, session: None, request: None };
+    let Ok(id) = id.parse::<SessionId>() else { return Err(canvas.failed(&Error::NotFound("session"))) };
+    let form = Form::read(body);
+    if browser.posted_by_us(web, form.text("form"), Some(&id)) {
+        return Ok((id, form));
+    }
+    let retry = path(&id);
+    let problem =
+        Problem { kind: ProblemKind::CrossSite, home_url: None, retry: Some(&retry), takeover: None };
+    Err(canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem)))
+}
+
+fn go_on<T>(web: &Web, browser: &Browser, id: &SessionId, done: Result<T, Error>) -> Response {
+    match done {
+        Ok(_) => see_other(&path(id), None),
+        Err(error) => Canvas { web, browser, session: None, request: None }.failed(&error),
+    }
+}
+
+fn cancel_path(id: &SessionId) -> String {
+    format!("{}/cancel", path(id))
 }
 
 fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Response {

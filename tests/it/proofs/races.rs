@@ -248,7 +248,8 @@ async fn an_answer_to_a_step_that_has_passed_gets_the_current_one() {
 #[tokio::test]
 async fn giving_up_while_an_answer_is_checked_wins_and_no_account_appears() {
     let it = checking().await;
-    let left = it.person.submit(&it.password, &it.password.sheet().pressing("cancel")).await;
+    let sure = it.person.submit(&it.password, &it.password.sheet().pressing("cancel")).await;
+    let left = it.person.submit(&sure, &sure.sheet().pressing("cancel")).await;
     assert_eq!(left.reply.header("refresh"), "0; url=https://app.example.com/failed?error=cancelled");
     assert_eq!(it.app.session(&it.link.id).await["status"], "CANCELLED");
     it.wire.release();

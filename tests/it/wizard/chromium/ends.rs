@@ -80,12 +80,18 @@ async fn a_person_who_cancels_is_taken_home_or_told_what_happened() {
     let home = app.link(json!({ "failure_redirect_url": sink.url("/sorry?plan=pro") })).await;
     walk.begin(&home).await;
     walk.press("cancel").await;
+    walk.says(&["Stop connecting?", "new link"]).await;
+    walk.see("cancelling").await;
+    // Asking has ended nothing.
+    assert_eq!(app.session(&home.id).await["status"], "OPEN");
+    walk.press("cancel").await;
     walk.browser.wait_for_text("Welcome back").await;
     assert_eq!(walk.browser.url().await, sink.url("/sorry?plan=pro&error=cancelled"));
     assert_eq!(walk.browser.complaints().await, Vec::<String>::new());
 
     let stay = app.link(json!({})).await;
     walk.begin(&stay).await;
+    walk.press("cancel").await;
     walk.press("cancel").await;
     walk.says(&["You stopped connecting", "Nothing was connected", "new link"]).await;
     walk.see_status("cancelled", 410).await;
