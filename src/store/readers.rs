@@ -51,13 +51,10 @@ impl Readers {
     pub(super) async fn open(address: &Address, kind: Kind) -> Result<Self> {
         super::drivers();
         if kind == Kind::Sqlite {
-            let turns = usize::try_from(address.connections).unwrap_or(1);
-            let turns = Arc::new(Semaphore::new(turns));
-            return Ok(Self::File(Arc::new(File {
-                url: address.url.clone(),
-                turns,
-                idle: Mutex::default(),
-            })));
+            let all = address.connections;
+            let turns = Arc::new(Semaphore::new(usize::try_from(all).unwrap_or(1)));
+            let file = File { url: address.url.clone(), all, turns, idle: Mutex::default() };
+            return Ok(Self::File(Arc::new(file)));
         }
         let pool = AnyPoolOptions::new()
             .max_connections(address.connections)
