@@ -181,17 +181,16 @@ impl Db {
         rows.iter().map(|row| Columns::of(TABLE, row).text()).collect()
     }
 
-    /// What other nodes hold: id, holder and version, for watching whether they still live.
+    /// What is being tried somewhere: id, holder and version, for watching whether the holders still live.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn leased_by_others(&mut self, by: &str) -> Result<Vec<(DeliveryId, String, i64)>> {
+    pub async fn leased_deliveries(&mut self) -> Result<Vec<(DeliveryId, String, i64)>> {
         let rows = sqlx::query(
             "SELECT id, leased_by, version FROM deliveries \
-             WHERE state = $1 AND leased_by IS NOT NULL AND leased_by <> $2 ORDER BY id LIMIT 1000",
+             WHERE state = $1 AND leased_by IS NOT NULL ORDER BY id LIMIT 1000",
         )
         .bind(DeliveryState::Due.as_str())
-        .bind(by)
         .fetch_all(self.conn())
         .await?;
         let lift = |row: &AnyRow| {
@@ -250,38 +249,48 @@ impl Tx {
             .await?;
         let mut claimed = rows.iter().map(|row| self.lift_delivery(row)).collect::<Result<Vec<_>>>()?;
         for delivery in &mut claimed {
-            self.lease_delivery(&delivery.id, delivery.version, None, &due.by, due.until).await?;
+            self.lease_delivery(&delivery.id, delivery.version, &due.by, due.until).await?;
             delivery.version += 1;
             delivery.leased_by = Some(due.by.clone());
         }
         Ok(claimed)
     }
 
-    /// Takes a delivery, from this holder or from nobody, if it still has this version.
-    ///
-    /// # Errors
-    /// `Conflict` when it changed, `Unavailable`.
-    pub async fn lease_delivery(
-        &mut self,
-        id: &DeliveryId,
-        version: i64,
-        holder: Option<&str>,
-        by: &str,
-        until: Millis,
-    ) -> Result<()> {
+    async fn lease_delivery(&mut self, id: &DeliveryId, version: i64, by: &str, until: Millis) -> Result<()> {
         let done = sqlx::query(
             "UPDATE deliveries SET leased_by = $1, lease_until = $2, version = version + 1 \
-             WHERE id = $3 AND version = $4 AND state = $5 AND ((leased_by IS NULL AND $6 = '') OR leased_by = $6)",
+             WHERE id = $3 AND version = $4 AND state = $5 AND leased_by IS NULL",
         )
         .bind(by)
         .bind(until.0)
         .bind(id.as_str())
         .bind(version)
         .bind(DeliveryState::Due.as_str())
-        .bind(holder.unwrap_or_default())
         .execute(self.conn())
         .await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Frees a delivery that a holder who is gone left leased, if it still stands as it was seen.
+    ///
+    /// # Errors
+    /// `Conflict` when it changed, `Unavailable`.
+    pub async fn free_delivery(&mut self, id: &DeliveryId, version: i64, holder: &str) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET leased_by = NULL, lease_until = NULL, version = version + 1 \
+             WHERE id = $1 AND version = $2 AND state = $3 AND leased_by = $4",
+        )
+        .bind(id.as_str())
+        .bind(version)
+        .bind(DeliveryState::Due.as_str())
+        .bind(holder)
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(Error::Conflict);
+        }
+        self.wake(Wake::Deliveries);
+        Ok(())
     }
 
     /// Keeps the body that every try sends.

@@ -1,8 +1,8 @@
 //! Telling the backends: due deliveries are leased, called, and their tries written down.
 //!
 //! A delivery's body is rendered on its first try and kept, so every retry is the same to the byte. Deliveries to
-//! one host share a lane with a few places, so a slow host holds up nobody else. A lease of another node is taken
-//! over only after it was seen unchanged for the lease and a quarter on this node's own clock of passing time,
+//! one host share a lane with a few places, so a slow host holds up nobody else. A lease that nobody works on is
+//! freed only after it was seen unchanged for the lease and a quarter on this node's own clock of passing time,
 //! so clocks that disagree cannot make two nodes call at once.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
@@ -25,7 +25,7 @@ use crate::kernel::ids::DeliveryId;
 use crate::kernel::random::{Random, Token};
 use crate::kernel::secret::Secret;
 use crate::kernel::words::{DeliveryState, Dialect};
-use crate::store::{self, Delivery, Due, Store, Try};
+use crate::store::{self, Delivery, Due, Store, Try, Wake};
 
 /// How long a receiver may take.
 const CALL: Duration = Duration::from_secs(30);
@@ -38,7 +38,7 @@ const LANE_PLACES: usize = 4;
 const KEPT: usize = 4096;
 /// How long nothing happens at most before the rows are looked at again.
 const POLL: Duration = Duration::from_secs(1);
-/// How often other nodes' leases are looked at.
+/// How often leases are looked at.
 const WATCH: Duration = Duration::from_secs(5);
 
 /// What the loop needs.
@@ -53,8 +53,50 @@ pub struct Deliver {
     node: String,
 }
 
-/// Other nodes' leases: holder, version, and since when they look so.
+/// Leases that nobody on this node is working on: holder, version, and since when they look so.
 type Watched = HashMap<DeliveryId, (String, i64, Instant)>;
+
+/// The calls under way on this node.
+#[derive(Default)]
+struct Calls {
+    tasks: JoinSet<()>,
+    /// What each task is working on: the delivery and its lane.
+    work: HashMap<tokio::task::Id, (DeliveryId, String)>,
+}
+
+impl Calls {
+    fn in_lane(&self, lane: &str) -> usize {
+        self.work.values().filter(|(_, known)| known == lane).count()
+    }
+
+    fn works_on(&self, id: &DeliveryId) -> bool {
+        self.work.values().any(|(known, _)| known == id)
+    }
+
+    fn start(&mut self, deliver: Deliver, delivery: Delivery, lane: String) {
+        let id = delivery.id.clone();
+        let task = self.tasks.spawn(async move {
+            let id = delivery.id.clone();
+            if let Err(error) = deliver.deliver(delivery).await {
+                tracing::warn!(delivery.id = %id, error = %error, "a delivery's try could not be written down");
+            }
+        });
+        self.work.insert(task.id(), (id, lane));
+    }
+
+    /// Waits for a call to end; forever when there is none.
+    async fn ended(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            None => return std::future::pending().await,
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                tracing::error!(error = %error, "a delivery's task ended badly");
+                error.id()
+            }
+        };
+        self.work.remove(&id);
+    }
+}
 
 impl Deliver {
     /// Puts it together. `secret` signs every call.
@@ -66,48 +108,39 @@ impl Deliver {
     /// Runs until told to stop; calls under way are finished then.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut wakes = self.store.wakes();
-        let mut calls: JoinSet<String> = JoinSet::new();
-        let mut lanes: HashMap<String, usize> = HashMap::new();
+        let mut calls = Calls::default();
         let mut watched = Watched::new();
         let mut watched_at = Instant::now();
         while !*stop.borrow() {
-            if let Err(error) = self.fill(&mut calls, &mut lanes).await {
+            if let Err(error) = self.fill(&mut calls).await {
                 tracing::warn!(error = %error, "deliveries could not be claimed");
                 tokio::time::sleep(POLL).await;
             }
             if watched_at.elapsed() >= WATCH {
                 watched_at = Instant::now();
-                if let Err(error) = self.take_over(&mut watched, &mut calls, &mut lanes).await {
-                    tracing::warn!(error = %error, "other nodes' deliveries could not be looked at");
+                if let Err(error) = self.free_the_lost(&mut watched, &calls).await {
+                    tracing::warn!(error = %error, "leases could not be looked at");
                 }
             }
             tokio::select! {
                 _ = stop.changed() => {}
+                () = told(&mut wakes) => {}
                 // Whatever was missed, the rows tell.
-                _ = wakes.recv() => {}
                 () = tokio::time::sleep(POLL) => {}
-                Some(ended) = calls.join_next(), if !calls.is_empty() => leave(&mut lanes, ended),
-            }
-            while let Some(ended) = calls.try_join_next() {
-                leave(&mut lanes, ended);
+                () = calls.ended() => {}
             }
         }
-        while calls.join_next().await.is_some() {}
+        while calls.tasks.join_next().await.is_some() {}
     }
 
     /// Starts calls while there are places.
-    async fn fill(
-        &self,
-        calls: &mut JoinSet<String>,
-        lanes: &mut HashMap<String, usize>,
-    ) -> store::Result<()> {
-        if calls.len() >= PLACES {
+    async fn fill(&self, calls: &mut Calls) -> store::Result<()> {
+        if calls.tasks.len() >= PLACES {
             return Ok(());
         }
         let due = self.store.read().await?.due_lanes(self.clock.now(), 256).await?;
         for lane in due {
-            let free =
-                LANE_PLACES.saturating_sub(lanes.get(&lane).copied().unwrap_or(0)).min(PLACES - calls.len());
+            let free = LANE_PLACES.saturating_sub(calls.in_lane(&lane)).min(PLACES - calls.tasks.len());
             if free == 0 {
                 continue;
             }
@@ -121,40 +154,21 @@ impl Deliver {
                 Vec::new()
             });
             for delivery in claimed {
-                self.start(delivery, lane.clone(), calls, lanes);
+                calls.start(self.clone(), delivery, lane.clone());
             }
         }
         Ok(())
     }
 
-    fn start(
-        &self,
-        delivery: Delivery,
-        lane: String,
-        calls: &mut JoinSet<String>,
-        lanes: &mut HashMap<String, usize>,
-    ) {
-        *lanes.entry(lane.clone()).or_default() += 1;
-        let this = self.clone();
-        calls.spawn(async move {
-            let id = delivery.id.clone();
-            if let Err(error) = this.deliver(delivery).await {
-                tracing::warn!(delivery.id = %id, error = %error, "a delivery's try could not be written down");
-            }
-            lane
-        });
-    }
-
-    /// Takes over what dead nodes held.
-    async fn take_over(
-        &self,
-        watched: &mut Watched,
-        calls: &mut JoinSet<String>,
-        lanes: &mut HashMap<String, usize>,
-    ) -> store::Result<()> {
-        let leased = self.store.read().await?.leased_by_others(&self.node).await?;
+    /// Frees what is leased and worked on by nobody: what dead nodes held, and what this node claimed or tried
+    /// without being able to write it down. Whoever has a place claims it then.
+    async fn free_the_lost(&self, watched: &mut Watched, calls: &Calls) -> store::Result<()> {
+        let leased = self.store.read().await?.leased_deliveries().await?;
         let mut seen = Watched::new();
         for (id, holder, version) in leased {
+            if holder == self.node && calls.works_on(&id) {
+                continue;
+            }
             let since = match watched.get(&id) {
                 Some((known, at, since)) if *known == holder && *at == version => *since,
                 _ => Instant::now(),
@@ -162,27 +176,16 @@ impl Deliver {
             seen.insert(id, (holder, version, since));
         }
         *watched = seen;
-        let dead: Vec<_> = watched
-            .iter()
-            .filter(|(_, (_, _, since))| since.elapsed() > LEASE + LEASE / 4)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in dead {
-            let Some((holder, version, _)) = watched.remove(&id) else { continue };
-            let until = self.clock.now().after(LEASE);
-            let context = (id.clone(), version, holder, self.node.clone(), until);
-            let taken = self
+        let lost = watched.iter().filter(|(_, (_, _, since))| since.elapsed() > LEASE + LEASE / 4);
+        for (id, (holder, version, _)) in lost {
+            let context = (id.clone(), *version, holder.clone());
+            let freed = self
                 .store
-                .write(context, |(id, version, holder, by, until), tx| {
-                    Box::pin(tx.lease_delivery(id, *version, Some(holder), by, *until))
-                })
+                .write(context, |(id, version, holder), tx| Box::pin(tx.free_delivery(id, *version, holder)))
                 .await;
-            match taken {
+            match freed {
                 Ok(()) => {
-                    if let Some(delivery) = self.store.read().await?.delivery(&id).await? {
-                        tracing::info!(delivery.id = %id, "a delivery was taken over from a node that is gone");
-                        self.start(delivery, String::new(), calls, lanes);
-                    }
+                    tracing::info!(delivery.id = %id, "a delivery was taken from a holder that is gone")
                 }
                 Err(store::Error::Conflict) => {}
                 Err(error) => return Err(error),
@@ -297,16 +300,12 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
-fn leave(lanes: &mut HashMap<String, usize>, ended: Result<String, tokio::task::JoinError>) {
-    match ended {
-        Ok(lane) => {
-            if let Some(places) = lanes.get_mut(&lane) {
-                *places = places.saturating_sub(1);
-                if *places == 0 {
-                    lanes.remove(&lane);
-                }
-            }
+/// Returns when there may be something to deliver.
+async fn told(wakes: &mut broadcast::Receiver<Wake>) {
+    loop {
+        match wakes.recv().await {
+            Ok(Wake::Deliveries) | Err(_) => return,
+            Ok(Wake::Attempt(_)) => {}
         }
-        Err(error) => tracing::error!(error = %error, "a delivery's task ended badly"),
     }
 }

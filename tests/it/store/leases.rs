@@ -5,7 +5,7 @@ use vestibule::kernel::words::{AttemptState, DeliveryState};
 use vestibule::store::{Attempt, Delivery, Error, Result, Store};
 
 use super::bench::{Database, now};
-use super::rows::{attempt, claim, finish, insert_attempt, read_attempt, read_delivery, session, told};
+use super::rows::{attempt, claim, finish, insert_attempt, read_attempt, session, told};
 
 /// Takes at a moment of the test's own, for a hundred milliseconds.
 async fn take(store: &Store, read: &Attempt, by: &'static str, at: i64) -> Result<()> {
@@ -92,40 +92,39 @@ pub async fn an_ended_attempt_forgets_and_cannot_be_taken(database: Database) {
     assert_eq!(take(&store, &ended, "b", 9_000).await, Err(Error::Conflict));
 }
 
-async fn lease(store: &Store, delivery: &Delivery, version: i64, holder: &'static str) -> Result<()> {
+async fn free(store: &Store, delivery: &Delivery, version: i64, holder: &'static str) -> Result<()> {
     let context = (delivery.id.clone(), version, holder);
-    let write = store.write(context, |(id, version, holder), tx| {
-        let holder = (!holder.is_empty()).then_some(*holder);
-        Box::pin(tx.lease_delivery(id, *version, holder, "heir", Millis(i64::MAX)))
-    });
-    write.await
+    store.write(context, |(id, version, holder), tx| Box::pin(tx.free_delivery(id, *version, holder))).await
 }
 
-pub async fn a_delivery_is_taken_over_from_the_right_holder_at_the_right_version(database: Database) {
+pub async fn a_lease_is_taken_only_from_the_right_holder_at_the_right_version(database: Database) {
     let store = database.open().await;
     let (_, _, ids) = told(&store, "lane", 1).await;
-    assert!(store.read().await.unwrap().leased_by_others("heir").await.unwrap().is_empty());
+    assert!(store.read().await.unwrap().leased_deliveries().await.unwrap().is_empty());
     let held = claim(&store, "gone", "lane", 1).await.remove(0);
-    let seen = store.read().await.unwrap().leased_by_others("heir").await.unwrap();
+    let seen = store.read().await.unwrap().leased_deliveries().await.unwrap();
     assert_eq!(seen, [(ids[0].clone(), "gone".to_owned(), held.version)]);
-    assert!(store.read().await.unwrap().leased_by_others("gone").await.unwrap().is_empty());
+    assert!(claim(&store, "heir", "lane", 1).await.is_empty(), "it is held");
     for (version, holder) in [(held.version, ""), (held.version, "other"), (held.version - 1, "gone")] {
-        assert_eq!(lease(&store, &held, version, holder).await, Err(Error::Conflict), "{version} {holder}");
+        assert_eq!(free(&store, &held, version, holder).await, Err(Error::Conflict), "{version} {holder}");
     }
-    lease(&store, &held, held.version, "gone").await.unwrap();
-    let taken = read_delivery(&store, &ids[0]).await;
-    assert_eq!((taken.leased_by.as_deref(), taken.version), (Some("heir"), held.version + 1));
-    assert_eq!(lease(&store, &held, held.version, "gone").await, Err(Error::Conflict), "once only");
+    free(&store, &held, held.version, "gone").await.unwrap();
+    assert_eq!(free(&store, &held, held.version, "gone").await, Err(Error::Conflict), "once only");
+    let taken = claim(&store, "heir", "lane", 1).await.remove(0);
+    assert_eq!((taken.leased_by.as_deref(), taken.version), (Some("heir"), held.version + 2));
     finish(&store, &taken, DeliveryState::Done, now()).await.unwrap();
-    let done = read_delivery(&store, &ids[0]).await;
-    assert_eq!(lease(&store, &done, done.version, "").await, Err(Error::Conflict), "what is done stays done");
+    assert_eq!(
+        free(&store, &taken, taken.version + 1, "heir").await,
+        Err(Error::Conflict),
+        "what is done stays done"
+    );
 }
 
 pub async fn a_try_by_a_node_that_lost_its_lease_is_not_written_down(database: Database) {
     let store = database.open().await;
     let (_, _, ids) = told(&store, "lane", 1).await;
     let held = claim(&store, "slow", "lane", 1).await.remove(0);
-    lease(&store, &held, held.version, "slow").await.unwrap();
+    free(&store, &held, held.version, "slow").await.unwrap();
     assert_eq!(finish(&store, &held, DeliveryState::Dead, now()).await, Err(Error::Conflict));
     let mut db = store.read().await.unwrap();
     assert!(db.tries(&ids[0]).await.unwrap().is_empty());

@@ -120,7 +120,7 @@ both! {
         an_attempt_whose_lease_ran_out_is_taken_by_another_call
         a_lost_attempt_cannot_be_saved
         an_ended_attempt_forgets_and_cannot_be_taken
-        a_delivery_is_taken_over_from_the_right_holder_at_the_right_version
+        a_lease_is_taken_only_from_the_right_holder_at_the_right_version
         a_try_by_a_node_that_lost_its_lease_is_not_written_down
         the_clocks_agree
     }

@@ -114,7 +114,7 @@ pub async fn letter_case_is_significant_everywhere(database: Database) {
     let held = claim(&store, "node", "LANE", 9).await;
     assert_eq!(held.len(), 1);
     let taken = store.write(held[0].clone(), |held, tx| {
-        Box::pin(tx.lease_delivery(&held.id, held.version, Some("NODE"), "other", held.due_at))
+        Box::pin(tx.free_delivery(&held.id, held.version, "NODE"))
     });
     assert_eq!(taken.await, Err(Error::Conflict));
 }
