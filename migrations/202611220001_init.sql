@@ -38,6 +38,8 @@ CREATE TABLE sessions (
     ended_at BIGINT
 );
 
+CREATE INDEX sessions_open ON sessions (state, expires_at);
+
 CREATE TABLE attempts (
     id TEXT NOT NULL PRIMARY KEY,
     session_id TEXT NOT NULL,

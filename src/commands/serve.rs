@@ -13,6 +13,7 @@ use vestibule::pages::{Pages, ProviderWords};
 use vestibule::store::{Kind, Store};
 use vestibule::web::{Settings, Web};
 use vestibule::workers::deliver::Deliver;
+use vestibule::workers::sweep;
 
 use super::Core;
 
@@ -38,6 +39,7 @@ pub async fn run() -> anyhow::Result<()> {
     let (tell, stop) = watch::channel(false);
     let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
     let deliveries = tokio::spawn(deliver.run(stop.clone()));
+    let sweep = tokio::spawn(sweep::run(connect.clone(), stop.clone()));
     let service = service(connect, &config)?;
     tracing::info!(listen = %listener.local_addr()?, public_url = config.server.public_url.origin(), "ready");
     tokio::spawn(async move {
@@ -59,6 +61,7 @@ pub async fn run() -> anyhow::Result<()> {
         } => tracing::warn!("some requests did not end in time"),
     }
     let _ = tokio::time::timeout(GRACE, deliveries).await;
+    let _ = tokio::time::timeout(GRACE, sweep).await;
     let _ = tokio::time::timeout(GRACE, store.close()).await;
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use vestibule::connect::SessionView;
+use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::SessionId;
 
 /// List and show sessions.
@@ -30,15 +32,32 @@ pub async fn run(verb: Sessions) -> anyhow::Result<()> {
         Sessions::List { name, limit } => {
             let mut found = core.connect.sessions(None, name.as_deref(), None, i64::from(limit)).await?;
             found.truncate(limit as usize);
-            super::print(&Value::Array(found.iter().map(vestibule::connect::SessionView::to_json).collect()))
+            super::print(&Value::Array(found.iter().map(show).collect()))
         }
         Sessions::Show { id } => {
             let id: SessionId = id.parse()?;
-            let mut shown = core.connect.session(&id).await?.to_json();
+            let mut shown = show(&core.connect.session(&id).await?);
             let events = core.connect.timeline(&id).await?;
             let event = |event: &vestibule::store::Event| json!({ "at": event.at.rfc3339(), "kind": event.kind, "facts": event.facts });
             shown["events"] = Value::Array(events.iter().map(event).collect());
             super::print(&shown)
         }
     }
+}
+
+/// A session without anything secret.
+fn show(view: &SessionView) -> Value {
+    let session = &view.session;
+    json!({
+        "id": session.id,
+        "dialect": session.dialect,
+        "purpose": session.purpose,
+        "state": view.state,
+        "cause": session.cause,
+        "account_id": session.account_id,
+        "providers": session.providers,
+        "created_at": session.created_at.rfc3339(),
+        "expires_at": session.expires_at.rfc3339(),
+        "ended_at": session.ended_at.map(Millis::rfc3339),
+    })
 }

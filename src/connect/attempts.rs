@@ -13,7 +13,7 @@ use super::{Connect, Error, Result, SessionView, View, decode};
 use crate::contract::{Action, Actor, Answer, Next, Notice, State, Step, Text, Tone, Trouble};
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::random::Token;
-use crate::kernel::words::{EventKind, SessionState};
+use crate::kernel::words::SessionState;
 use crate::store::{self, Attempt, Session, SessionUpdate, Wake};
 
 /// How long one call to a provider may take.
@@ -71,23 +71,6 @@ impl Connect {
         self.view(id, cookie).await
     }
 
-    /// Gives the session up.
-    ///
-    /// # Errors
-    /// `NotFound("session")`, `Unavailable`.
-    pub async fn cancel(&self, id: &SessionId, cookie: Option<&str>) -> Result<(SessionView, View)> {
-        let session = self.store.read().await?.session(id).await?.ok_or(Error::NotFound("session"))?;
-        if holds(&session, cookie) {
-            let ended =
-                self.end_session(id, SessionState::Cancelled, EventKind::SessionCancelled, "cancelled").await;
-            match ended {
-                Ok(_) | Err(Error::Ended) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.view(id, cookie).await
-    }
-
     /// Takes the attempt for one call, if this browser, this version and the moment are right.
     async fn take(
         &self,
@@ -137,6 +120,7 @@ impl Connect {
     /// Asks the provider and saves what follows.
     async fn call(&self, taken: Taken, answer: Answer) -> Result<()> {
         let Taken { session, attempt, shown, by, spends } = taken;
+        let asked = shown.step.name.clone();
         let left = self.limits.secrets_per_session - session.secrets_tried - i64::from(spends);
         let outcome = if left < 0 {
             Outcome::Failed { code: TRIED.to_owned() }
@@ -159,9 +143,11 @@ impl Connect {
                 }
             }
         };
-        // The last try was no good: a form that can only be refused is no way on.
+        // The last try was no good: the same form once more could only be refused. Another step may have a way on.
         let outcome = match outcome {
-            Outcome::Step { .. } if spends && left == 0 => Outcome::Failed { code: TRIED.to_owned() },
+            Outcome::Step { step, .. } if spends && left == 0 && step.name == asked => {
+                Outcome::Failed { code: TRIED.to_owned() }
+            }
             outcome => outcome,
         };
         self.settle(Settling { session: session.id, attempt, outcome }).await

@@ -6,6 +6,7 @@ mod accounts;
 mod attempts;
 mod claims;
 mod deliveries;
+mod ending;
 mod error;
 mod keys;
 mod sessions;

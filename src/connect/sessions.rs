@@ -1,16 +1,13 @@
 //! Sessions from the backend's side: making, reading, listing, taking back.
 
-use std::collections::BTreeMap;
-
-use serde_json::json;
 use url::Url;
 
 use super::{Absence, Connect, Error, Request, Result, Target, decode, encode};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, EndpointId, SessionId};
 use crate::kernel::random::Token;
-use crate::kernel::words::{Dialect, EventKind, Purpose, SessionState};
-use crate::store::{Endpoint, Session, SessionFilter, SessionUpdate, Wake};
+use crate::kernel::words::{Dialect, Purpose, SessionState};
+use crate::store::{Endpoint, Session, SessionFilter};
 
 /// What the session is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,82 +209,10 @@ impl Connect {
     pub(super) fn read_session(&self, session: Session) -> Result<SessionView> {
         Ok(SessionView { state: session.state_at(self.now()), request: decode(&session.request)?, session })
     }
-
-    /// Takes a link back. A session that has ended stays as it is; taking back twice is fine.
-    ///
-    /// # Errors
-    /// `NotFound("session")`, `Ended` when it was spent, failed or expired before, `Unavailable`.
-    pub async fn revoke_session(&self, id: &SessionId) -> Result<SessionView> {
-        self.end_session(id, SessionState::Revoked, EventKind::SessionRevoked, "revoked_by_backend").await
-    }
-
-    /// Ends an open session with an outcome and its event.
-    pub(super) async fn end_session(
-        &self,
-        id: &SessionId,
-        state: SessionState,
-        kind: EventKind,
-        cause: &'static str,
-    ) -> Result<SessionView> {
-        let ended = self
-            .store
-            .write((id.clone(), state, kind, cause, self.now()), |(id, state, kind, cause, now), tx| {
-                Box::pin(async move {
-                    let session = tx.session(id).await?.ok_or(crate::store::Error::NotFound)?;
-                    if session.state_at(*now) != SessionState::Open {
-                        return Ok(false);
-                    }
-                    let mut update = SessionUpdate::from(&session);
-                    update.state = *state;
-                    update.cause = Some((*cause).to_owned());
-                    update.ended_at = Some(*now);
-                    tx.update_session(id, session.version, &update).await?;
-                    tx.append_session_event(id, *kind, &[("cause", cause)]).await?;
-                    if let Some(attempt) = &session.attempt_id {
-                        tx.end_attempt(attempt, *now).await?;
-                        tx.wake(Wake::Attempt(attempt.as_str().to_owned()));
-                    }
-                    Ok(true)
-                })
-            })
-            .await;
-        let ended = match ended {
-            Err(crate::store::Error::NotFound) => return Err(Error::NotFound("session")),
-            other => other?,
-        };
-        let view = self.session(id).await?;
-        if ended || view.state == state { Ok(view) } else { Err(Error::Ended) }
-    }
-}
-
-/// Facts for an event, as the store takes them.
-pub(super) fn facts<'a>(pairs: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
-    pairs.iter().filter_map(|(name, value)| value.map(|value| (*name, value))).collect()
 }
 
 impl std::fmt::Debug for CreatedSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CreatedSession").field("session", &self.session.id).finish_non_exhaustive()
-    }
-}
-
-/// A person's or product's plain facts as JSON, for the command line.
-impl SessionView {
-    /// Without anything secret.
-    pub fn to_json(&self) -> serde_json::Value {
-        let session = &self.session;
-        let facts: BTreeMap<&str, serde_json::Value> = BTreeMap::from([
-            ("id", json!(session.id)),
-            ("dialect", json!(session.dialect)),
-            ("purpose", json!(session.purpose)),
-            ("state", json!(self.state)),
-            ("cause", json!(session.cause)),
-            ("account_id", json!(session.account_id)),
-            ("providers", json!(session.providers)),
-            ("created_at", json!(session.created_at.rfc3339())),
-            ("expires_at", json!(session.expires_at.rfc3339())),
-            ("ended_at", json!(session.ended_at.map(Millis::rfc3339))),
-        ]);
-        json!(facts)
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::attempts::Shown;
-use super::sessions::facts;
 use super::{Connect, Details, Error, Result, decode, encode};
 use crate::contract::{Begin, Connected, Next, Notice, State, Step, Text, Tone};
 use crate::kernel::clock::Millis;
@@ -224,7 +223,7 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
             end(&mut update, SessionState::Connected, *now);
             update.account_id = Some(account.clone());
             update.cause = None;
-            let told = facts(&[("provider", Some(&*attempt.provider)), ("session_id", Some(id.as_str()))]);
+            let told = [("provider", &*attempt.provider), ("session_id", id.as_str())];
             let event = tx.append_account_event(&account, kind, &told).await?;
             if let Some(endpoint) = tx.endpoint_of(id).await? {
                 tx.enqueue(&event, &endpoint).await?;

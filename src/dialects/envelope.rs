@@ -28,8 +28,6 @@ pub enum Kind {
     InvalidParameters,
     /// A required value is absent.
     MissingParameters,
-    /// The body is not JSON.
-    MalformedRequest,
     /// The body is too large.
     ContentTooLarge,
     /// `limit` is too large.
@@ -44,8 +42,6 @@ pub enum Kind {
     ResourceNotFound,
     /// The method does not go with the path.
     MethodNotAllowed,
-    /// The body is of a type that is not read.
-    UnsupportedMediaType,
     /// The request came for a host that this server does not serve.
     MisdirectedRequest,
     /// It was done before, or it is too late for it.
@@ -63,7 +59,6 @@ impl Kind {
         match self {
             Self::InvalidParameters => (400, "errors/invalid_parameters", "Invalid parameters"),
             Self::MissingParameters => (400, "errors/missing_parameters", "Missing parameters"),
-            Self::MalformedRequest => (400, "errors/malformed_request", "Malformed request"),
             Self::ContentTooLarge => (400, "errors/content_too_large", "Content too large"),
             Self::LimitTooHigh => (400, "errors/limit_too_high", "Limit too high"),
             Self::MissingCredentials => (401, "errors/missing_credentials", "Missing credentials"),
@@ -73,7 +68,6 @@ impl Kind {
             }
             Self::ResourceNotFound => (404, "errors/resource_not_found", "Resource not found"),
             Self::MethodNotAllowed => (405, "errors/method_not_allowed", "Method not allowed"),
-            Self::UnsupportedMediaType => (415, "errors/unsupported_media_type", "Unsupported media type"),
             Self::MisdirectedRequest => (421, "errors/misdirected_request", "Misdirected request"),
             Self::ActionAlreadyPerformed => {
                 (422, "errors/action_already_performed", "Action already performed")

@@ -107,6 +107,8 @@ words! {
         SessionCancelled = "session.cancelled",
         /// The backend took the link back.
         SessionRevoked = "session.revoked",
+        /// The session's time ran out.
+        SessionExpired = "session.expired",
         /// The session ended without an account.
         SessionFailed = "session.failed",
         /// An account was connected.

@@ -272,7 +272,14 @@ fn drawing(kind: ProblemKind) -> &'static str {
 
 /// Whether a new link is all that helps.
 fn renews(kind: ProblemKind) -> bool {
-    matches!(kind, ProblemKind::Expired | ProblemKind::Cancelled | ProblemKind::Revoked | ProblemKind::Failed)
+    matches!(
+        kind,
+        ProblemKind::Expired
+            | ProblemKind::Cancelled
+            | ProblemKind::Revoked
+            | ProblemKind::Failed
+            | ProblemKind::TooManyTries
+    )
 }
 
 /// Whether it is drawn as an error or as a plain fact.

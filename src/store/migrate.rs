@@ -31,27 +31,33 @@ pub(super) async fn migrate(conn: &mut AnyConnection, kind: Kind, now: Millis) -
     for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| !done.contains(number)) {
         sqlx::raw_sql(kind.begin()).execute(&mut *conn).await?;
         match one(conn, *number, sql, now).await {
-            Ok(()) => {
+            Ok(true) => {
                 sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
                 applied.push(*number);
             }
+            // Another node was quicker.
+            Ok(false) => {
+                sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await?;
+            }
             Err(error) => {
                 sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await?;
-                if error != Error::Conflict {
-                    return Err(error);
-                }
+                return Err(error);
             }
         }
     }
     Ok(applied)
 }
 
-async fn one(conn: &mut AnyConnection, number: i64, sql: &'static str, now: Millis) -> Result<()> {
-    sqlx::query("INSERT INTO migrations (number, at) VALUES ($1, $2)")
-        .bind(number)
-        .bind(now.0)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::raw_sql(sql).execute(&mut *conn).await?;
-    Ok(())
+/// Runs one migration; `false` when its row is there already. A conflict inside the migration is an error.
+async fn one(conn: &mut AnyConnection, number: i64, sql: &'static str, now: Millis) -> Result<bool> {
+    let noted =
+        sqlx::query("INSERT INTO migrations (number, at) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING")
+            .bind(number)
+            .bind(now.0)
+            .execute(&mut *conn)
+            .await?;
+    if noted.rows_affected() == 1 {
+        sqlx::raw_sql(sql).execute(&mut *conn).await?;
+    }
+    Ok(noted.rows_affected() == 1)
 }

@@ -180,6 +180,22 @@ impl Db {
         found.as_ref().map(|row| self.lift_session(row)).transpose()
     }
 
+    /// Sessions that are written down as open though their time has run out, the longest ago first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn late_sessions(&mut self, now: Millis, limit: i64) -> Result<Vec<SessionId>> {
+        let rows = sqlx::query(
+            "SELECT id FROM sessions WHERE state = $1 AND expires_at <= $2 ORDER BY expires_at, id LIMIT $3",
+        )
+        .bind(SessionState::Open.as_str())
+        .bind(now.0)
+        .bind(limit)
+        .fetch_all(self.conn())
+        .await?;
+        rows.iter().map(|row| Columns::of(TABLE, row).word(|id| id.parse().ok())).collect()
+    }
+
     /// Sessions, newest first.
     ///
     /// # Errors

@@ -3,16 +3,17 @@
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::Web;
 use super::front::RequestId;
+use super::{Web, wizard};
 use crate::connect::{Absence, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
+use crate::pages::ProblemKind;
 
 /// The largest body an API call may have.
 const LARGEST: usize = 256 * 1024;
@@ -144,16 +145,17 @@ pub(super) fn reply(status: StatusCode, body: &Value) -> Response {
 }
 
 /// No route has this path.
-pub(super) async fn no_such_route(State(_): State<Web>, request: Request) -> Response {
-    let id = request.extensions().get::<RequestId>();
-    refused(id, Kind::ResourceNotFound.detail("there is nothing at this path")).into_response()
+pub(super) async fn no_such_route(State(web): State<Web>, request: Request) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    match wizard::no_page(&web, request, StatusCode::NOT_FOUND, ProblemKind::NotFound).await {
+        Some(page) => page,
+        None => refused(id.as_ref(), Kind::ResourceNotFound.detail("there is nothing at this path"))
+            .into_response(),
+    }
 }
 
-/// The path exists, but not with this method.
+/// The path exists, but not with this method; the router names those that it takes.
 pub(super) async fn no_such_method(request: Request) -> Response {
     let id = request.extensions().get::<RequestId>();
-    let mut response =
-        refused(id, Kind::MethodNotAllowed.detail("this path does not take this method")).into_response();
-    response.headers_mut().entry(ALLOW).or_insert(HeaderValue::from_static("GET, POST, DELETE"));
-    response
+    refused(id, Kind::MethodNotAllowed.detail("this path does not take this method")).into_response()
 }

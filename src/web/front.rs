@@ -6,15 +6,16 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Web, api};
+use super::{Web, api, wizard};
 use crate::dialects::envelope::Kind;
 use crate::kernel::random::Random;
+use crate::pages::ProblemKind;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -63,7 +64,11 @@ pub(super) async fn only_our_hosts(State(web): State<Web>, mut request: Request,
             "this server answers for {} only; set public_url when it is reached otherwise",
             url.origin()
         );
-        return api::refused(id.as_ref(), Kind::MisdirectedRequest.detail(detail)).into_response();
+        let page =
+            wizard::no_page(&web, request, StatusCode::MISDIRECTED_REQUEST, ProblemKind::WrongHost).await;
+        return page.unwrap_or_else(|| {
+            api::refused(id.as_ref(), Kind::MisdirectedRequest.detail(detail)).into_response()
+        });
     };
     request.extensions_mut().insert(OurHost(host.to_owned()));
     let secure = url.is_secure();

@@ -2,6 +2,7 @@
 //! makes one call to a use case and translates back; it holds no rule and no SQL.
 
 mod api;
+mod extract;
 mod front;
 mod operations;
 mod postpress;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Web;
 use super::api::{Caller, Refused, json_body, reply};
+use super::extract::Segment;
 use crate::connect::{AccountView, Goal, NewSession, SessionView};
 use crate::dialects::envelope::Kind;
 use crate::dialects::postpress::{self as words, LinkGoal, LinkRequest};
@@ -97,13 +98,13 @@ async fn list_links(State(web): State<Web>, caller: Caller, Query(params): Param
     Ok(reply(StatusCode::OK, &words::link_list(found.iter().map(link).collect(), cursor)))
 }
 
-async fn read_link(State(web): State<Web>, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn read_link(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = session_id(&caller, &id)?;
     let view = web.connect.session(&id).await.map_err(|error| caller.fail(error, field))?;
     Ok(reply(StatusCode::OK, &link(&view)))
 }
 
-async fn cancel_link(State(web): State<Web>, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn cancel_link(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = session_id(&caller, &id)?;
     let view = web.connect.revoke_session(&id).await.map_err(|error| caller.fail(error, field))?;
     Ok(reply(StatusCode::OK, &words::link_cancelled(view.session.id.as_str())))
@@ -118,13 +119,13 @@ async fn list_accounts(State(web): State<Web>, caller: Caller, Query(params): Pa
     Ok(reply(StatusCode::OK, &words::account_list(found.iter().map(account).collect(), cursor)))
 }
 
-async fn read_account(State(web): State<Web>, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn read_account(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = account_id(&caller, &id)?;
     let view = web.connect.account(&id).await.map_err(|error| caller.fail(error, field))?;
     Ok(reply(StatusCode::OK, &account(&view)))
 }
 
-async fn delete_account(State(web): State<Web>, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn delete_account(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = account_id(&caller, &id)?;
     web.connect.delete_account(&id).await.map_err(|error| caller.fail(error, field))?;
     Ok(reply(StatusCode::OK, &words::account_deleted()))

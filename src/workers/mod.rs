@@ -4,3 +4,4 @@
 pub mod deliver;
 mod schedule;
 mod sign;
+pub mod sweep;

@@ -1,11 +1,11 @@
 //! The link's first page: who asks, and a button. The page spends nothing; the button claims the session.
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::super::Web;
+use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::Form;
 use super::show::{Canvas, path, see_other};
@@ -13,7 +13,7 @@ use crate::connect::{Claim, Look, Standing};
 use crate::pages::{Page, Problem, ProblemKind, Welcome};
 
 /// `GET /connect/{secret}`: 200, 404 unknown, 409 open elsewhere, 410 over.
-pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(secret): Path<String>) -> Response {
+pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(secret): Segment) -> Response {
     match web.connect.look(&secret, |id| browser.cookie_of(id), browser.before()).await {
         Ok(look) => draw(&web, &browser, &secret, &look),
         Err(error) => Canvas { web: &web, browser: &browser, session: None, request: None }.failed(&error),
@@ -24,8 +24,8 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(secret):
 pub(super) async fn claim(
     State(web): State<Web>,
     browser: Browser,
-    Path(secret): Path<String>,
-    body: Bytes,
+    Segment(secret): Segment,
+    FormBody(body): FormBody,
 ) -> Response {
     let form = Form::read(&body);
     let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
@@ -44,7 +44,13 @@ pub(super) async fn claim(
             see_other(&path(&id), cookie)
         }
         Ok(Claim::Refused(look)) => draw(&web, &browser, &secret, &look),
-        Err(error) => canvas.failed(&error),
+        Err(error) => {
+            // The way home is known wherever the link is.
+            let look = web.connect.look(&secret, |id| browser.cookie_of(id), browser.before()).await;
+            let view = look.as_ref().ok().map(|look| &look.view);
+            let (session, request) = (view.map(|view| &view.session.id), view.map(|view| &view.request));
+            Canvas { session, request, ..canvas }.failed(&error)
+        }
     }
 }
 

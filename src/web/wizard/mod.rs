@@ -9,9 +9,10 @@ mod show;
 mod steps;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, Method, StatusCode};
 use axum::middleware::Next;
@@ -19,6 +20,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::Web;
+use super::extract::Segment;
+use crate::pages::ProblemKind;
+use browser::Browser;
+use show::Canvas;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -29,17 +34,37 @@ pub(super) fn routes() -> Router<Web> {
         .route("/connect/{secret}", get(link::show).post(link::claim))
         .route("/wizard/{session}", get(steps::show).post(steps::answer))
         .route("/wizard/{session}/cancel", get(steps::ask_cancel).post(steps::cancel))
-        .layer(axum::extract::DefaultBodyLimit::max(64 * 1024))
         .layer(axum::middleware::from_fn(guard))
         .route("/assets/{*path}", get(asset))
 }
 
+/// A page for a person who asked for something that is not here; `None` for whoever reads no pages.
+pub(super) async fn no_page(
+    web: &Web,
+    request: Request,
+    status: StatusCode,
+    kind: ProblemKind,
+) -> Option<Response> {
+    let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accepted.contains("text/html") {
+        return None;
+    }
+    let (mut parts, _) = request.into_parts();
+    let Ok(browser) = Browser::from_request_parts(&mut parts, web).await;
+    let canvas = Canvas { web, browser: &browser, session: None, request: None };
+    Some(protected(canvas.problem(status, kind, "not_found")))
+}
+
 /// Headers for every page; and requests that no person made do nothing at all.
 async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match idle(&request) {
+    protected(match idle(&request) {
         Some(idle) => idle,
         None => next.run(request).await,
-    };
+    })
+}
+
+/// The headers of every page.
+fn protected(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -72,7 +97,7 @@ fn idle(request: &Request) -> Option<Response> {
 }
 
 /// Files that pages load; their names carry a hash of their content.
-async fn asset(State(web): State<Web>, Path(path): Path<String>) -> Response {
+async fn asset(State(web): State<Web>, Segment(path): Segment) -> Response {
     match web.pages.asset(&path) {
         Some(asset) => {
             let headers =

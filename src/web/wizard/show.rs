@@ -27,7 +27,9 @@ impl Canvas<'_> {
     pub(super) fn page(&self, status: StatusCode, page: &Page<'_>) -> Response {
         let configured = self.web.settings.product_name.as_deref();
         let product = match self.request {
-            Some(request) => home::product(configured, request),
+            // Somebody always asks: where nothing else says who, it is whoever runs this server.
+            Some(request) => home::product(configured, request)
+                .or_else(|| Some(home::host(self.web.settings.public_url.origin()))),
             None => configured.map(str::to_owned),
         };
         let token = self.browser.form_token(self.session);

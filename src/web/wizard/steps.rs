@@ -1,12 +1,12 @@
 //! The pages behind the claim: the current step, the wait while an answer is checked, the outcome.
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::response::Response;
 
 use super::super::Web;
+use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::{Form, Pressed};
 use super::home;
@@ -17,7 +17,7 @@ use crate::kernel::words::SessionState;
 use crate::pages::{Busy, Page, Problem, ProblemKind, StepPage, Success};
 
 /// `GET /wizard/{session}`: 200; 403 without the cookie; 404 unknown; 409 taken over; 410 over.
-pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(id): Path<String>) -> Response {
+pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
     let seen = match id.parse::<SessionId>() {
         Ok(id) => web.connect.view(&id, browser.cookie_of(&id).as_deref()).await,
         Err(_) => Err(Error::NotFound("session")),
@@ -32,8 +32,8 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Path(id): Pat
 pub(super) async fn answer(
     State(web): State<Web>,
     browser: Browser,
-    Path(id): Path<String>,
-    body: Bytes,
+    Segment(id): Segment,
+    FormBody(body): FormBody,
 ) -> Response {
     let (id, form) = match posted(&web, &browser, &id, &body) {
         Ok(posted) => posted,
@@ -50,7 +50,7 @@ pub(super) async fn answer(
 }
 
 /// `GET /wizard/{session}/cancel`: asks whether to stop, since that ends the link for good.
-pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Path(id): Path<String>) -> Response {
+pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
     let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
     let Ok(id) = id.parse::<SessionId>() else { return canvas.failed(&Error::NotFound("session")) };
     match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
@@ -70,8 +70,8 @@ pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Path(id
 pub(super) async fn cancel(
     State(web): State<Web>,
     browser: Browser,
-    Path(id): Path<String>,
-    body: Bytes,
+    Segment(id): Segment,
+    FormBody(body): FormBody,
 ) -> Response {
     match posted(&web, &browser, &id, &body) {
         Ok((id, _)) => {

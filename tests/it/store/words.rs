@@ -113,9 +113,8 @@ pub async fn letter_case_is_significant_everywhere(database: Database) {
     assert!(claim(&store, "node", "Lane", 9).await.is_empty());
     let held = claim(&store, "node", "LANE", 9).await;
     assert_eq!(held.len(), 1);
-    let taken = store.write(held[0].clone(), |held, tx| {
-        Box::pin(tx.free_delivery(&held.id, held.version, "NODE"))
-    });
+    let taken =
+        store.write(held[0].clone(), |held, tx| Box::pin(tx.free_delivery(&held.id, held.version, "NODE")));
     assert_eq!(taken.await, Err(Error::Conflict));
 }
 
