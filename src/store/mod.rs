@@ -14,6 +14,7 @@ mod events;
 mod fragments;
 mod keys;
 mod migrate;
+mod readers;
 mod release;
 mod sessions;
 mod tx;
@@ -26,10 +27,10 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::ConnectOptions;
+use sqlx::any::AnyConnectOptions;
 use sqlx::postgres::PgListener;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyPool, ConnectOptions, Executor};
 use tokio::sync::{RwLock, broadcast, mpsc, oneshot};
 
 pub use accounts::{Account, AccountFilter, AccountUpdate};
@@ -46,6 +47,7 @@ pub use wake::Wake;
 use crate::kernel::clock::Clock;
 use crate::kernel::random::Random;
 use crate::kernel::seal::KeyRing;
+use readers::{Reader, Readers};
 use tx::{Conn, Shared};
 use wake::Bell;
 use writer::{Job, Write, Writer};
@@ -62,7 +64,7 @@ pub struct Address {
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: AnyPool,
+    readers: Readers,
     shared: Shared,
     bell: Bell,
     /// SQLite's one writer; `None` on PostgreSQL.
@@ -78,10 +80,8 @@ impl Store {
     /// `Unavailable`, or `Corrupt` when the key ring lacks a key that the database was sealed with.
     pub async fn open(address: &Address, ring: KeyRing, clock: Clock, random: Random) -> Result<Self> {
         let kind = kind(address)?;
-        let pool = connect(address, kind).await?;
-        let mut conn = pool.acquire().await?;
-        let applied = migrate::migrate(&mut conn, kind, clock.now()).await?;
-        drop(conn);
+        let readers = Readers::open(address, kind).await?;
+        let applied = migrate::migrate(readers.get().await?.conn(), kind, clock.now()).await?;
         if !applied.is_empty() {
             tracing::info!(?applied, "the database schema was brought up to date");
         }
@@ -100,7 +100,7 @@ impl Store {
                 None
             }
         };
-        let store = Self { pool, shared, bell, writer, running: Arc::default() };
+        let store = Self { readers, shared, bell, writer, running: Arc::default() };
         store.check_ring().await?;
         Ok(store)
     }
@@ -112,11 +112,9 @@ impl Store {
     /// `Unavailable`.
     pub async fn sealed_with(address: &Address) -> Result<Vec<String>> {
         let kind = kind(address)?;
-        let pool = connect(address, kind).await?;
-        let mut conn = pool.acquire().await?;
-        let ids = values::key_ids(&mut conn).await;
-        drop(conn);
-        pool.close().await;
+        let readers = Readers::open(address, kind).await?;
+        let ids = values::key_ids(readers.get().await?.conn()).await;
+        readers.close().await;
         ids
     }
 
@@ -136,7 +134,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn read(&self) -> Result<Db> {
-        Ok(Db { conn: Conn::Pooled(self.pool.acquire().await?), shared: self.shared.clone() })
+        Ok(Db { conn: Conn::Lent(self.readers.get().await?), shared: self.shared.clone() })
     }
 
     /// Runs `run` over `context` in a transaction. It may run more than once, must await nothing but the
@@ -176,7 +174,7 @@ impl Store {
                     let ran = tx.transaction(self.shared.kind, job.as_mut()).await;
                     if matches!(ran, Err(Error::Unavailable { retry: false, .. })) {
                         // Whatever state the connection is in, nobody else shall have it.
-                        if let Conn::Pooled(conn) = tx.db.conn {
+                        if let Conn::Lent(Reader::Pool(conn)) = tx.db.conn {
                             drop(conn.detach());
                         }
                     }
@@ -233,7 +231,7 @@ impl Store {
             }
         }
         drop(self.running.write().await);
-        self.pool.close().await;
+        self.readers.close().await;
     }
 }
 
@@ -254,19 +252,10 @@ fn kind(address: &Address) -> Result<Kind> {
     })
 }
 
-async fn connect(address: &Address, kind: Kind) -> Result<AnyPool> {
+/// Makes both databases' drivers known.
+fn drivers() {
     static DRIVERS: Once = Once::new();
     DRIVERS.call_once(sqlx::any::install_default_drivers);
-    let pool = AnyPoolOptions::new()
-        .max_connections(address.connections)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(kind == Kind::Postgres)
-        .after_connect(move |conn, _| {
-            Box::pin(async move { conn.execute(kind.greeting()).await.map(|_| ()) })
-        })
-        .connect_with(options(&address.url)?)
-        .await?;
-    Ok(pool)
 }
 
 /// Connection options. Statements are not logged: the log is for what happened, not for how it was stored.

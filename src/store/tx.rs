@@ -4,12 +4,12 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection};
+use sqlx::AnyConnection;
 use zeroize::Zeroizing;
 
 use super::error::{Error, Result};
 use super::fragments::Kind;
+use super::readers::Reader;
 use super::wake::Wake;
 use super::writer::Job;
 use crate::kernel::clock::Clock;
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 
 pub(super) enum Conn {
     Own(AnyConnection),
-    Pooled(PoolConnection<Any>),
+    Lent(Reader),
 }
 
 /// A connection for reading.
@@ -40,7 +40,7 @@ impl Db {
     pub(super) fn conn(&mut self) -> &mut AnyConnection {
         match &mut self.conn {
             Conn::Own(conn) => conn,
-            Conn::Pooled(conn) => conn,
+            Conn::Lent(reader) => reader.conn(),
         }
     }
 
