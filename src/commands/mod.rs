@@ -38,7 +38,7 @@ pub struct Core {
 pub fn load() -> anyhow::Result<Config> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Config::load(environment)
+    Config::load(environment, |sections| providers::catalogue(sections).err().unwrap_or_default())
         .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))
 }
 

@@ -1,7 +1,6 @@
 //! `vestibule config` and `vestibule migrate`.
 
 use clap::Subcommand;
-use vestibule::providers;
 
 /// Check the settings.
 #[derive(Subcommand)]
@@ -13,8 +12,6 @@ pub enum Settings {
 /// Runs it.
 pub async fn run(Settings::Check: Settings) -> anyhow::Result<()> {
     let config = super::load()?;
-    providers::catalogue(&config.providers)
-        .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))?;
     super::egress(&config)?;
     println!(
         "The settings are fine. The server listens on {} and is reached under {}.",

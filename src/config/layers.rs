@@ -10,10 +10,13 @@ const PREFIX: &str = "VESTIBULE_";
 const FILE: &str = "VESTIBULE_CONFIG";
 const BESIDE: &str = "vestibule.toml";
 
-/// One table of everything.
-pub(super) fn merged(environment: impl IntoIterator<Item = (String, String)>) -> Result<Table, Vec<String>> {
-    let defaults: Table = DEFAULTS.parse().map_err(|error| vec![format!("config.default.toml: {error}")])?;
+/// One table of everything that could be taken, and what is wrong with the rest.
+pub(super) fn merged(environment: impl IntoIterator<Item = (String, String)>) -> (Table, Vec<String>) {
     let mut problems = Vec::new();
+    let defaults: Table = DEFAULTS.parse().unwrap_or_else(|error| {
+        problems.push(format!("config.default.toml: {error}"));
+        Table::new()
+    });
     let (mut file, mut settings) = (None, Vec::new());
     for (name, value) in environment {
         match name.strip_prefix(PREFIX) {
@@ -31,12 +34,18 @@ pub(super) fn merged(environment: impl IntoIterator<Item = (String, String)>) ->
     }
     // Sorted, so that the same environment always gives the same answer.
     settings.sort();
+    let given: Vec<String> = settings.iter().map(|(_, key, _)| key.clone()).collect();
     for (name, key, value) in settings {
+        let plain = key.strip_suffix("_file").filter(|plain| given.iter().any(|other| other == plain));
+        if let (Some(plain), None) = (plain, find(&defaults, &key.split("__").collect::<Vec<_>>())) {
+            problems.push(format!("{name}: is given as well as {plain} itself; give one of the two"));
+            continue;
+        }
         if let Err(rule) = set(&mut table, &defaults, &key, value) {
             problems.push(format!("{name}: {rule}"));
         }
     }
-    if problems.is_empty() { Ok(table) } else { Err(problems) }
+    (table, problems)
 }
 
 /// Kubernetes describes a service called `vestibule` to its containers in variables that look like ours.

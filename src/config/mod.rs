@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
 pub use keyfile::{KeyFileError, create as create_key_file, read as read_key_file};
 pub use public_url::PublicUrl;
 
+use crate::kernel::random::Random;
+use crate::kernel::seal::KeyRing;
 use crate::kernel::secret::Secret;
 
 /// Everything that can be set.
@@ -110,14 +113,25 @@ struct Raw {
 }
 
 impl Config {
-    /// Reads the settings from the environment given and the file it names.
+    /// Reads the settings from the environment given and the file it names. `providers` says what is wrong with
+    /// the providers' sections, which are theirs to read.
     ///
     /// # Errors
     /// Every problem, a sentence each, beginning with the key.
-    pub fn load(environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Vec<String>> {
-        let table = layers::merged(environment)?;
-        let raw: Raw = table.try_into().map_err(|error: toml::de::Error| vec![error.message().to_owned()])?;
-        let mut problems = Problems::default();
+    pub fn load(
+        environment: impl IntoIterator<Item = (String, String)>,
+        providers: impl FnOnce(&BTreeMap<String, toml::Table>) -> Vec<String>,
+    ) -> Result<Self, Vec<String>> {
+        let (table, found) = layers::merged(environment);
+        let mut problems = Problems(found);
+        let raw: Raw = match table.try_into() {
+            Ok(raw) => raw,
+            Err(error) => {
+                problems.0.push(toml::de::Error::message(&error).to_owned());
+                return Err(problems.0);
+            }
+        };
+        problems.0.extend(providers(&raw.providers));
         let config = raw.read(&mut problems);
         match config {
             Some(config) if problems.0.is_empty() => Ok(config),
@@ -176,6 +190,15 @@ impl Raw {
             "text" => Some(false),
             _ => problems.note("log_format", Err("must be text or json".to_owned())),
         };
+        problems
+            .note("log", EnvFilter::try_new(&self.log).map_err(|_| "must be a level or a filter".to_owned()));
+        if let Some(ring) = non_empty(self.keys.reveal()) {
+            problems.note("keys", KeyRing::parse(ring, Random::system()).map_err(|error| error.to_string()));
+        }
+        if let Some(path) = non_empty(&self.extra_ca_file) {
+            problems
+                .note("extra_ca_file", std::fs::metadata(path).map_err(|error| format!("{path}: {error}")));
+        }
         let key_file =
             non_empty(&self.key_file).map_or_else(|| data_dir.join("vestibule.key"), PathBuf::from);
         Some(Config {

@@ -3,7 +3,8 @@
 use super::*;
 
 fn load(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-    Config::load(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::load(pairs, |sections| sections.keys().filter(|slug| *slug == "gogle").cloned().collect())
 }
 
 #[test]
@@ -42,9 +43,26 @@ fn every_problem_is_named_at_once() {
         ("VESTIBULE_PUBLIC_URL", "https://example.com/connect"),
         ("VESTIBULE_DATABASE_URL", "mysql://x"),
         ("VESTIBULE_LOG_FORMAT", "xml"),
+        ("VESTIBULE_LOG", "a=b=c"),
+        ("VESTIBULE_KEYS", "garbage"),
+        ("VESTIBULE_LISTN", "x"),
+        ("VESTIBULE_PROVIDERS__GOGLE__X", "x"),
+        ("VESTIBULE_PRODUCT_NAME", "x"),
+        ("VESTIBULE_PRODUCT_NAME_FILE", "/nowhere"),
     ])
     .unwrap_err();
-    for key in ["listen: ", "public_url: must have no path", "database_url: ", "log_format: "] {
+    let expected = [
+        "listen: ",
+        "public_url: must have no path",
+        "database_url: ",
+        "log_format: ",
+        "log: ",
+        "keys: ",
+        "gogle",
+        "VESTIBULE_LISTN: there is no such option",
+        "VESTIBULE_PRODUCT_NAME_FILE: is given as well as product_name",
+    ];
+    for key in expected {
         assert!(problems.iter().any(|problem| problem.starts_with(key)), "{key} is not in {problems:?}");
     }
     let problems = load(&[("VESTIBULE_LISTN", "x"), ("VESTIBULE_SESSION_MAX_DAYS", "many")]).unwrap_err();

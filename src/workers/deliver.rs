@@ -185,7 +185,7 @@ impl Deliver {
                 .await;
             match freed {
                 Ok(()) => {
-                    tracing::info!(delivery.id = %id, "a delivery was taken from a holder that is gone")
+                    tracing::info!(delivery.id = %id, "a delivery was taken from a holder that is gone");
                 }
                 Err(store::Error::Conflict) => {}
                 Err(error) => return Err(error),
