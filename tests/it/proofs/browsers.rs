@@ -114,9 +114,9 @@ async fn a_session_moves_to_another_browser_five_times_and_inherits_nothing() {
         assert!(!step.reply.text().contains(ADDRESS), "nothing is inherited");
         // The one before is out, whatever it sends.
         let out = holder.open(&password.url).await;
-        assert_eq!(out.reply.status, 403, "{}", out.text());
+        assert_eq!(out.reply.status, 409, "{}", out.text());
         let out = holder.submit(&password, &password.sheet().with("password", "x")).await;
-        assert_eq!(out.reply.status, 403);
+        assert_eq!(out.reply.status, 409);
         holder = next;
     }
     let sixth = Person::new();
