@@ -6,7 +6,7 @@
 #![cfg(test)]
 
 mod floors;
-// A part offers what the tests of several areas need, and not every area exists at every commit.
+// A part offers what a whole peer offers; no test needs all of it at every time.
 #[expect(clippy::allow_attributes, reason = "an expectation would fail on the day everything is used")]
 #[allow(dead_code, reason = "parts are a library for the tests beside them")]
 mod parts;

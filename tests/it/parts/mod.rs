@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How long a part may take to become ready; generous, because builders share the machine.
+/// How long a part may take to become ready; generous, because a busy machine is no reason to fail.
 pub const READY: Duration = Duration::from_secs(30);
 
 /// A free TCP port on loopback, never handed out twice by this process.
