@@ -8,14 +8,9 @@ use crate::store;
 /// What can go wrong.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// A value breaks a rule. `field` is the core's own word for it.
-    #[error("{field} {rule}")]
-    Invalid {
-        /// Which value.
-        field: &'static str,
-        /// The rule it broke, as the end of a sentence that begins with the field's name.
-        rule: String,
-    },
+    /// Values break rules.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<Broken>),
     /// Of the providers asked for none can be used; which and why.
     #[error("none of the providers is available")]
     NoProvider(Vec<(String, Absence)>),
@@ -39,9 +34,19 @@ pub enum Error {
     Internal(String),
 }
 
+/// A value that breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {rule}")]
+pub struct Broken {
+    /// Which value, in the core's own word for it.
+    pub field: &'static str,
+    /// The rule, as the end of a sentence that begins with the field's name.
+    pub rule: String,
+}
+
 impl Error {
     pub(super) fn invalid(field: &'static str, rule: impl Into<String>) -> Self {
-        Self::Invalid { field, rule: rule.into() }
+        Self::Invalid(vec![Broken { field, rule: rule.into() }])
     }
 
     pub(super) fn internal(doing: &str, error: impl Display) -> Self {

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use accounts::AccountView;
 pub use claims::{Claim, Look, Standing};
 pub use deliveries::DeliveryView;
-pub use error::Error;
+pub use error::{Broken, Error};
 pub use keys::{CREDENTIALS, MANAGE, NewKey};
 pub use sessions::{CreatedSession, Goal, NewSession, SessionView};
 pub use view::View;

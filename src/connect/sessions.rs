@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Absence, Connect, Error, Request, Result, Target, decode, encode};
+use super::{Absence, Broken, Connect, Error, Request, Result, Target, decode, encode};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, EndpointId, SessionId};
 use crate::kernel::random::Token;
@@ -64,8 +64,9 @@ impl Connect {
     /// `Unavailable`.
     pub async fn create_session(&self, mut new: NewSession) -> Result<CreatedSession> {
         let now = self.now();
-        if new.expires_at <= now {
-            return Err(Error::invalid("expires_at", format!("must be in the future (it is {now} here)")));
+        let broken = self.broken(&new, now);
+        if !broken.is_empty() {
+            return Err(Error::Invalid(broken));
         }
         let (purpose, providers, account_id) = match &new.goal {
             Goal::Create { providers, explicit } => {
@@ -74,7 +75,13 @@ impl Connect {
             Goal::Reconnect(id) => {
                 let account =
                     self.store.read().await?.account(id).await?.ok_or(Error::NotFound("account"))?;
-                let providers = self.narrow(std::slice::from_ref(&account.provider), true)?;
+                if self.provider(&account.provider).is_err() {
+                    return Err(Error::invalid(
+                        "account",
+                        "belongs to a provider that is not available here",
+                    ));
+                }
+                let providers = vec![account.provider.clone()];
                 let id = account.id.clone();
                 // The backend knows the account by the name it was connected under.
                 new.request.name = new.request.name.or(self.read_account(account)?.name);
@@ -123,6 +130,24 @@ impl Connect {
         Ok(CreatedSession { session, secret })
     }
 
+    /// The rules that need more than the request's own text.
+    fn broken(&self, new: &NewSession, now: Millis) -> Vec<Broken> {
+        let mut broken = Vec::new();
+        if new.expires_at <= now {
+            let rule = format!("must be in the future (it is {now} here)");
+            broken.push(Broken { field: "expires_at", rule });
+        }
+        let host = |url: &String| Some(Url::parse(url).ok()?.host_str()?.to_owned());
+        if let Some(host) = new.request.notify_url.as_ref().and_then(host)
+            && !self.cx.egress.may_reach(&host)
+        {
+            // Refused again on the address when it is called; saying so now spares the product a silent wait.
+            let rule = "points at an address this server may not call; allow its network with VESTIBULE_EGRESS_ALLOW";
+            broken.push(Broken { field: "notify_url", rule: rule.to_owned() });
+        }
+        broken
+    }
+
     fn notify_endpoint(
         &self,
         session: &SessionId,
@@ -132,11 +157,6 @@ impl Connect {
     ) -> Result<Endpoint> {
         let parsed = Url::parse(url).map_err(|_| Error::invalid("notify_url", "must be an absolute URL"))?;
         let host = parsed.host_str().unwrap_or_default();
-        if !self.cx.egress.may_reach(host) {
-            // Refused again on the address when it is called; saying so now spares the product a silent wait.
-            let rule = "points at an address this server may not call; allow its network with VESTIBULE_EGRESS_ALLOW";
-            return Err(Error::invalid("notify_url", rule));
-        }
         let port = parsed.port_or_known_default().unwrap_or_default().to_string();
         Ok(Endpoint {
             id: EndpointId::new(now, self.random()),

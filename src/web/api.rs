@@ -13,6 +13,7 @@ use super::front::RequestId;
 use super::{Web, wizard};
 use crate::connect::{Absence, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
+use crate::dialects::postpress::link_tag;
 use crate::pages::ProblemKind;
 
 /// The largest body an API call may have.
@@ -91,13 +92,17 @@ fn key(headers: &HeaderMap) -> Option<String> {
 
 fn envelope(error: Error, field: fn(&'static str) -> &'static str, request: &RequestId) -> Envelope {
     match error {
-        Error::Invalid { field: name, rule } => {
-            Kind::InvalidParameters.detail(format!("{} {rule}", field(name)))
+        Error::Invalid(broken) => {
+            let rules: Vec<_> =
+                broken.iter().map(|one| format!("{} {}", field(one.field), one.rule)).collect();
+            Kind::InvalidParameters.detail(rules.join("; "))
         }
         Error::NoProvider(reasons) => {
             let reason = |(slug, absence): &(String, Absence)| match absence {
-                Absence::SwitchedOff => format!("{slug} is switched off in this server's configuration"),
-                Absence::NotBuilt => format!("{slug} is not part of this version"),
+                Absence::SwitchedOff => {
+                    format!("{} is switched off in this server's configuration", link_tag(slug))
+                }
+                Absence::NotBuilt => format!("{} is not part of this version", link_tag(slug)),
             };
             let reasons: Vec<_> = reasons.iter().map(reason).collect();
             let detail =
