@@ -27,13 +27,14 @@ pub async fn run() -> anyhow::Result<()> {
     let core = super::core(config).await?;
     // Held as long as the process lives: two servers on one embedded database would deliver twice.
     let _lock = lock(&core).await?;
-    announce_first_key(&core).await?;
-    let Core { config, connect, egress, clock, random } = core;
     // Before anybody can see that we listen: a stop that comes at once is a graceful one, too.
     let told = told_to_stop().context("the signals")?;
-    let listener = TcpListener::bind(config.server.listen)
+    let listener = TcpListener::bind(core.config.server.listen)
         .await
-        .with_context(|| format!("could not listen on {}", config.server.listen))?;
+        .with_context(|| format!("could not listen on {}", core.config.server.listen))?;
+    // Only now: a key that is printed beside a failed start is easily overlooked, and shown but once.
+    announce_first_key(&core).await?;
+    let Core { config, connect, egress, clock, random } = core;
     let secret = connect.signing_secret().await?;
     let store = connect.store().clone();
     let (tell, stop) = watch::channel(false);
@@ -101,7 +102,9 @@ async fn lock(core: &Core) -> anyhow::Result<Option<std::fs::File>> {
 
 /// Makes the first API key when somebody who may see it is looking.
 async fn announce_first_key(core: &Core) -> anyhow::Result<()> {
-    let shown = std::io::stderr().is_terminal() || core.config.server.public_url.is_loopback();
+    let server = &core.config.server;
+    let alone = server.public_url.is_loopback() && server.listen.ip().is_loopback();
+    let shown = std::io::stderr().is_terminal() || alone;
     if !shown {
         if core.connect.keys().await?.is_empty() {
             tracing::info!("there is no API key yet; make one with: vestibule keys create --name NAME");

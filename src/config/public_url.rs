@@ -86,6 +86,9 @@ impl PublicUrl {
 
     /// The configured spelling of a request's `Host`, if it is one that is served.
     pub fn serves(&self, host: &str) -> Option<&str> {
+        // Some clients name the scheme's own port as well.
+        let usual = if self.secure { ":443" } else { ":80" };
+        let host = host.strip_suffix(usual).filter(|_| !self.authority.ends_with(usual)).unwrap_or(host);
         let all = std::iter::once(&self.authority).chain(&self.aliases);
         all.map(String::as_str).find(|known| known.eq_ignore_ascii_case(host))
     }

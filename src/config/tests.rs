@@ -102,6 +102,7 @@ fn a_file_can_hold_a_secret_and_a_file_of_settings_can_be_named() {
 fn hosts_are_a_closed_list() {
     let url = PublicUrl::parse("https://Connect.Example.com/").unwrap();
     assert_eq!(url.serves("connect.example.COM"), Some("connect.example.com"));
+    assert_eq!(url.serves("connect.example.com:443"), Some("connect.example.com"));
     assert_eq!(url.serves("connect.example.com:444"), None);
     assert_eq!(url.serves("evil.example"), None);
     let local = PublicUrl::parse("http://127.0.0.1:8080").unwrap();

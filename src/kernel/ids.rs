@@ -9,10 +9,10 @@ use ulid::Ulid;
 use super::clock::Millis;
 use super::random::Random;
 
-/// The text is not an id of this kind.
+/// The text is not an id of the kind that begins so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an id of this kind")]
-pub struct NotAnId;
+#[error("an id that begins with {0} is needed here")]
+pub struct NotAnId(&'static str);
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
@@ -42,9 +42,9 @@ macro_rules! ids {
             type Err = NotAnId;
 
             fn from_str(text: &str) -> Result<Self, NotAnId> {
-                let ulid = text.strip_prefix(Self::PREFIX).ok_or(NotAnId)?;
-                let canonical = Ulid::from_string(ulid).map_err(|_| NotAnId)?.to_string() == ulid;
-                if canonical { Ok(Self(text.to_owned())) } else { Err(NotAnId) }
+                let ulid = text.strip_prefix(Self::PREFIX).ok_or(NotAnId(Self::PREFIX))?;
+                let canonical = Ulid::from_string(ulid).map_err(|_| NotAnId(Self::PREFIX))?.to_string() == ulid;
+                if canonical { Ok(Self(text.to_owned())) } else { Err(NotAnId(Self::PREFIX)) }
             }
         }
 

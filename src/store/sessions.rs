@@ -253,7 +253,7 @@ impl Tx {
     }
 
     /// Changes the session if it still has the version that was read. Its event number is kept by
-    /// [`Tx::append_event`] and not touched here.
+    /// [`Tx::append_session_event`] and not touched here.
     ///
     /// # Errors
     /// `Conflict` when somebody else was quicker, `Unavailable`.

@@ -1,7 +1,7 @@
 //! What both public APIs share: the key, the body, and errors as envelopes.
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use axum::http::request::Parts;
@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::extract::body;
 use super::front::RequestId;
 use super::{Web, wizard};
 use crate::connect::{Absence, Error, MANAGE};
@@ -136,8 +137,9 @@ fn envelope(error: Error, field: fn(&'static str) -> &'static str, request: &Req
 /// # Errors
 /// An envelope: too large, of another type, or not JSON.
 pub(super) async fn json_body(caller: &Caller, request: Request<Body>) -> Result<Value, Refused> {
-    let bytes = to_bytes(request.into_body(), LARGEST).await.map_err(|_| {
-        caller.refuse(Kind::ContentTooLarge.detail(format!("the body must have at most {LARGEST} bytes")))
+    let bytes = body(request, LARGEST).await.ok_or_else(|| {
+        let detail = format!("the body must have at most {LARGEST} bytes and arrive within half a minute");
+        caller.refuse(Kind::ContentTooLarge.detail(detail))
     })?;
     serde_json::from_slice(&bytes).map_err(|error| {
         caller.refuse(Kind::InvalidParameters.detail(format!("the body must be JSON: {error}")))

@@ -1,5 +1,7 @@
 //! Reading a request so that what cannot be read becomes an answer of ours, never the framework's plain text.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -18,6 +20,15 @@ impl FromRequestParts<Web> for Segment {
     }
 }
 
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A body; `None` when it is larger than `largest` bytes, breaks off or takes too long.
+pub(super) async fn body(request: Request<Body>, largest: usize) -> Option<Vec<u8>> {
+    let read = tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), largest)).await;
+    Some(read.ok()?.ok()?.to_vec())
+}
+
 /// The largest form a page of ours sends, with room to spare.
 const LARGEST: usize = 64 * 1024;
 
@@ -29,7 +40,6 @@ impl FromRequest<Web> for FormBody {
     type Rejection = std::convert::Infallible;
 
     async fn from_request(request: Request<Body>, _: &Web) -> Result<Self, Self::Rejection> {
-        let read = to_bytes(request.into_body(), LARGEST).await;
-        Ok(Self(read.map(|bytes| bytes.to_vec()).unwrap_or_default()))
+        Ok(Self(body(request, LARGEST).await.unwrap_or_default()))
     }
 }
