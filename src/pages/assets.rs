@@ -45,9 +45,9 @@ impl Assets {
         self.files.get(path).copied()
     }
 
-    /// The path a page links to.
-    pub(super) fn path(&self, plain: &str) -> Option<String> {
-        self.names.get(plain).map(|name| format!("/assets/{name}"))
+    /// The plain names, each with the path a page links to.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&str, String)> {
+        self.names.iter().map(|(plain, name)| (plain.as_str(), format!("/assets/{name}")))
     }
 
     /// Every hashed name.

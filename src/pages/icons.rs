@@ -1,6 +1,7 @@
 //! The drawings the templates may use, by name; all in the colour of the text around them.
 
-const ICONS: [(&str, &str); 10] = [
+/// Every drawing's name and SVG.
+pub(super) const ICONS: [(&str, &str); 10] = [
     ("account", include_str!("../../templates/icons/account.svg")),
     ("alert", include_str!("../../templates/icons/alert.svg")),
     ("check", include_str!("../../templates/icons/check.svg")),
@@ -12,8 +13,3 @@ const ICONS: [(&str, &str); 10] = [
     ("stop", include_str!("../../templates/icons/stop.svg")),
     ("window", include_str!("../../templates/icons/window.svg")),
 ];
-
-/// An icon's SVG.
-pub(super) fn icon(name: &str) -> Option<&'static str> {
-    ICONS.iter().find(|(known, _)| *known == name).map(|(_, svg)| *svg)
-}

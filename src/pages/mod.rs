@@ -39,7 +39,7 @@ const LAST_RESORT: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"
 pub struct Pages {
     environment: Environment<'static>,
     catalog: Arc<Catalog>,
-    assets: Arc<Assets>,
+    assets: Assets,
 }
 
 impl Pages {
@@ -56,8 +56,8 @@ impl Pages {
             icons.insert(provider.slug, provider.icon);
         }
         let catalog = Arc::new(catalog);
-        let assets = Arc::new(Assets::new());
-        let environment = templates::environment(Arc::clone(&catalog), Arc::clone(&assets), icons)?;
+        let assets = Assets::new();
+        let environment = templates::environment(Arc::clone(&catalog), &assets, icons)?;
         Ok(Self { environment, catalog, assets })
     }
 
