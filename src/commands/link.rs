@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Map, Value, json};
-use vestibule::connect::{Error, Goal, NewSession, Request};
-use vestibule::dialects::postpress::{LinkGoal, read_link};
+use vestibule::connect::{Error, NewSession};
+use vestibule::dialects::postpress::read_link;
 use vestibule::kernel::clock::Clock;
-use vestibule::kernel::words::Dialect;
+use vestibule::web::new_session;
 
 /// Make links.
 #[derive(Subcommand)]
@@ -85,6 +85,7 @@ fn read(create: &Create, origin: &str) -> anyhow::Result<NewSession> {
             body.insert("providers".to_owned(), json!(create.providers));
         }
     }
+    body.insert("bypass_success_screen".to_owned(), json!(create.bypass_success_screen));
     let texts = [
         ("name", &create.name),
         ("user_label", &create.user_label),
@@ -98,20 +99,7 @@ fn read(create: &Create, origin: &str) -> anyhow::Result<NewSession> {
     }
     let asked = read_link(&Value::Object(body))
         .map_err(|envelope| anyhow!(envelope.detail.unwrap_or(envelope.title)))?;
-    let goal = match asked.goal {
-        LinkGoal::Create { providers, explicit } => Goal::Create { providers, explicit },
-        LinkGoal::Reconnect(id) => Goal::Reconnect(id.parse().context("reconnect")?),
-    };
-    let request = Request {
-        name: asked.name,
-        user_label: asked.user_label,
-        email: asked.email,
-        notify_url: asked.notify_url,
-        success_redirect_url: asked.success_redirect_url,
-        failure_redirect_url: asked.failure_redirect_url,
-        bypass_success_screen: create.bypass_success_screen,
-    };
-    Ok(NewSession { dialect: Dialect::Postpress, goal, expires_at: asked.expires_at, request })
+    new_session(asked).context("--reconnect names no account")
 }
 
 fn explain(error: Error) -> anyhow::Error {

@@ -8,6 +8,8 @@ mod operations;
 mod postpress;
 mod wizard;
 
+pub use postpress::new_session;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 

@@ -71,8 +71,8 @@ async fn create_link(State(web): State<Web>, caller: Caller, request: Request<Bo
     Ok(reply(StatusCode::CREATED, &body))
 }
 
-/// `None` when the account to repair cannot exist.
-fn new_session(asked: LinkRequest) -> Option<NewSession> {
+/// What a read request asks the use case for; `None` when the account to repair cannot exist.
+pub fn new_session(asked: LinkRequest) -> Option<NewSession> {
     let goal = match asked.goal {
         LinkGoal::Create { providers, explicit } => Goal::Create { providers, explicit },
         LinkGoal::Reconnect(id) => Goal::Reconnect(id.parse().ok()?),
