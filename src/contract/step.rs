@@ -238,9 +238,4 @@ impl Answer {
     pub fn secret(&self, name: &str) -> Option<&Secret> {
         self.fields.get(name)
     }
-
-    /// Whether a box was ticked.
-    pub fn ticked(&self, name: &str) -> bool {
-        self.text(name) == "yes"
-    }
 }
