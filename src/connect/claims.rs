@@ -34,6 +34,15 @@ pub enum Standing {
     },
 }
 
+/// How a session is found before anybody holds it.
+#[derive(Clone, Copy, Debug)]
+pub enum Door<'a> {
+    /// By its link's secret: whoever has the link.
+    Link(&'a str),
+    /// By its id: the backend that made it, with its key.
+    Id(&'a SessionId),
+}
+
 /// What a link leads to, for a browser that has done nothing yet.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -71,19 +80,23 @@ struct Claiming {
 }
 
 impl Connect {
-    /// Reads what a link leads to. `cookie_of` gives the browser's cookie for a session, `before` what it was
+    /// Reads what a door leads to. `cookie_of` gives the browser's cookie for a session, `before` what it was
     /// given to keep before it held any.
     ///
     /// # Errors
     /// `NotFound("link")`, `Unavailable`.
     pub async fn look(
         &self,
-        secret: &str,
+        door: Door<'_>,
         cookie_of: impl Fn(&SessionId) -> Option<String>,
         before: Option<&str>,
     ) -> Result<Look> {
         let mut db = self.store.read().await?;
-        let session = db.session_by_link(&hash(secret)).await?.ok_or(Error::NotFound("link"))?;
+        let session = match door {
+            Door::Link(secret) => db.session_by_link(&hash(secret)).await?,
+            Door::Id(id) => db.session(id).await?,
+        };
+        let session = session.ok_or(Error::NotFound("link"))?;
         let attempt = match &session.attempt_id {
             Some(id) => db.attempt(id).await?,
             None => None,
@@ -110,13 +123,13 @@ impl Connect {
         Ok(Look { view: self.read_session(session)?, standing, account })
     }
 
-    /// Claims the session that a link leads to, for a browser on `host` (one of the configured ones).
+    /// Claims the session that a door leads to, for a browser on `host` (one of the configured ones).
     ///
     /// # Errors
     /// `NotFound("link")`, `ProviderUnavailable`, `Unavailable`.
     pub async fn claim(
         &self,
-        secret: &str,
+        door: Door<'_>,
         cookie_of: impl Fn(&SessionId) -> Option<String>,
         before: Option<&str>,
         takeover: bool,
@@ -124,7 +137,7 @@ impl Connect {
     ) -> Result<Claim> {
         // A second look decides when somebody else claims between the first look and the transaction.
         for _ in 0..3 {
-            let look = self.look(secret, &cookie_of, before).await?;
+            let look = self.look(door, &cookie_of, before).await?;
             let session = &look.view.session;
             let allowed = match look.standing {
                 Standing::Unclaimed => true,

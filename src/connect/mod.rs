@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::AccountView;
-pub use claims::{Claim, Look, Standing};
+pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
 pub use keys::{CREDENTIALS, MANAGE, NewKey};

@@ -9,12 +9,12 @@ use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::Form;
 use super::show::{Canvas, path, see_other};
-use crate::connect::{Claim, Look, Standing};
+use crate::connect::{Claim, Door, Look, Standing};
 use crate::pages::{Page, Problem, ProblemKind, Welcome};
 
 /// `GET /connect/{secret}`: 200, 404 unknown, 409 open elsewhere, 410 over.
 pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(secret): Segment) -> Response {
-    match web.connect.look(&secret, |id| browser.cookie_of(id), browser.before()).await {
+    match web.connect.look(Door::Link(&secret), |id| browser.cookie_of(id), browser.before()).await {
         Ok(look) => draw(&web, &browser, &secret, &look),
         Err(error) => Canvas { web: &web, browser: &browser, session: None, request: None }.failed(&error),
     }
@@ -37,7 +37,7 @@ pub(super) async fn claim(
     }
     let takeover = form.text("takeover") == "yes";
     let cookie_of = |id: &_| browser.cookie_of(id);
-    match web.connect.claim(&secret, cookie_of, browser.before(), takeover, &browser.host).await {
+    match web.connect.claim(Door::Link(&secret), cookie_of, browser.before(), takeover, &browser.host).await {
         Ok(Claim::Held { id, cookie, expires_at }) => {
             let now = web.connect.clock().now();
             let cookie = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
@@ -46,7 +46,8 @@ pub(super) async fn claim(
         Ok(Claim::Refused(look)) => draw(&web, &browser, &secret, &look),
         Err(error) => {
             // The way home is known wherever the link is.
-            let look = web.connect.look(&secret, |id| browser.cookie_of(id), browser.before()).await;
+            let look =
+                web.connect.look(Door::Link(&secret), |id| browser.cookie_of(id), browser.before()).await;
             let view = look.as_ref().ok().map(|look| &look.view);
             let (session, request) = (view.map(|view| &view.session.id), view.map(|view| &view.request));
             Canvas { session, request, ..canvas }.failed(&error)
