@@ -41,7 +41,7 @@ pub async fn run() -> anyhow::Result<()> {
     let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
     let deliveries = tokio::spawn(deliver.run(stop.clone()));
     let sweep = tokio::spawn(sweep::run(connect.clone(), stop.clone()));
-    let service = service(connect, &config)?;
+    let service = service(connect, &config, stop.clone())?;
     tracing::info!(listen = %listener.local_addr()?, public_url = config.server.public_url.origin(), "ready");
     tokio::spawn(async move {
         told.await;
@@ -67,7 +67,11 @@ pub async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn service(connect: Connect, config: &Config) -> anyhow::Result<vestibule::web::Service> {
+fn service(
+    connect: Connect,
+    config: &Config,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<vestibule::web::Service> {
     let words = connect.catalogue().iter().map(|provider| {
         let about = provider.about();
         ProviderWords { slug: about.slug.clone(), icon: about.icon, strings: about.strings.clone() }
@@ -75,7 +79,7 @@ fn service(connect: Connect, config: &Config) -> anyhow::Result<vestibule::web::
     let pages = Pages::new(words.collect()).map_err(anyhow::Error::msg).context("the pages")?;
     let settings =
         Settings { public_url: config.server.public_url.clone(), product_name: config.product_name.clone() };
-    Ok(Web::new(connect, pages, settings).service())
+    Ok(Web::new(connect, pages, settings, stop).service())
 }
 
 /// One server per embedded database; whatever a former one held when it died is free again.

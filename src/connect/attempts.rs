@@ -11,10 +11,10 @@ use super::claims::holds;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, decode};
 use crate::contract::{Action, Actor, Answer, Next, Notice, State, Step, Text, Tone, Trouble};
-use crate::kernel::ids::{AttemptId, SessionId};
+use crate::kernel::ids::SessionId;
 use crate::kernel::random::Token;
 use crate::kernel::words::SessionState;
-use crate::store::{self, Attempt, Session, SessionUpdate, Wake};
+use crate::store::{self, Attempt, Session, SessionUpdate};
 
 /// How long one call to a provider may take.
 const CALL: Duration = Duration::from_secs(60);
@@ -24,6 +24,9 @@ const HOLD: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(3);
 /// How long somebody else's answer is waited for before the page says that it is being checked.
 const WAIT: Duration = Duration::from_secs(20);
+
+/// How often a waiting page looks by itself, should the call that the answer is there be lost.
+const POLL: Duration = Duration::from_secs(1);
 
 /// The cause of a call that took too long.
 const SLOW: &str = "timeout";
@@ -188,29 +191,16 @@ impl Connect {
     /// Waits while somebody else's answer to the attempt is being checked, for a while.
     async fn wait(&self, id: &SessionId, cookie: Option<&str>) -> Result<()> {
         let deadline = Instant::now() + WAIT;
-        let mut wakes = self.store.wakes();
+        let mut watching = self.watching();
         loop {
             let attempt = match self.view(id, cookie).await?.1 {
                 View::Busy { attempt, .. } => attempt,
                 _ => return Ok(()),
             };
-            let poll = deadline.min(Instant::now() + Duration::from_secs(1));
             if Instant::now() >= deadline {
                 return Ok(());
             }
-            let _ = timeout_at(poll, heard(&mut wakes, &attempt)).await;
-        }
-    }
-}
-
-/// Returns when this attempt is said to have moved on.
-async fn heard(wakes: &mut tokio::sync::broadcast::Receiver<Wake>, attempt: &AttemptId) {
-    loop {
-        match wakes.recv().await {
-            Ok(Wake::Attempt(id)) if id == attempt.as_str() => return,
-            Ok(_) => {}
-            // Some were missed: look again.
-            Err(_) => return,
+            watching.moved(&attempt, POLL).await;
         }
     }
 }

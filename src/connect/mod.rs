@@ -23,7 +23,7 @@ pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
 pub use keys::{CREDENTIALS, MANAGE, NewKey};
 pub use sessions::{CreatedSession, Goal, NewSession, SessionView};
-pub use view::View;
+pub use view::{View, Watching};
 
 use serde::{Deserialize, Serialize};
 

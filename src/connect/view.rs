@@ -1,11 +1,16 @@
 //! What the browser that holds a session sees now. Reading it changes nothing.
 
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
 use super::attempts::Shown;
 use super::claims::holds;
 use super::{Connect, Error, Result, SessionView, decode};
 use crate::contract::{Profile, Step};
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::words::{AttemptState, Purpose, SessionState};
+use crate::store::Wake;
 
 /// What to show.
 #[derive(Clone, Debug)]
@@ -53,7 +58,45 @@ pub enum View {
     },
 }
 
+impl View {
+    /// The attempt whose moving on changes what is seen; `None` when nothing more will come.
+    pub fn attempt(&self) -> Option<&AttemptId> {
+        match self {
+            Self::Step { attempt, .. } | Self::Busy { attempt, .. } => Some(attempt),
+            Self::Connected { .. } | Self::Ended { .. } | Self::NotYours { .. } => None,
+        }
+    }
+}
+
+/// Somebody who waits for attempts to move on. Made before the look whose change is waited for, so that nothing
+/// falls in between.
+pub struct Watching(broadcast::Receiver<Wake>);
+
+impl Watching {
+    /// Returns when this attempt is said to have moved on, and after `patience` at the latest: a call that was
+    /// lost on its way costs that much.
+    pub async fn moved(&mut self, attempt: &AttemptId, patience: Duration) {
+        let called = async {
+            loop {
+                match self.0.recv().await {
+                    Ok(Wake::Attempt(id)) if id == attempt.as_str() => return,
+                    Ok(_) => {}
+                    // Some were missed: look again.
+                    Err(broadcast::error::RecvError::Lagged(_)) => return,
+                    Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(patience, called).await;
+    }
+}
+
 impl Connect {
+    /// Begins to listen for attempts that move on.
+    pub fn watching(&self) -> Watching {
+        Watching(self.store.wakes())
+    }
+
     /// What the browser with this cookie sees of a session.
     ///
     /// # Errors

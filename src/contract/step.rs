@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::kernel::clock::Millis;
 use crate::kernel::secret::Secret;
@@ -75,6 +76,42 @@ impl Step {
         }
         let error = self.fields.iter().find_map(|field| field.error.as_ref())?;
         error.key.rsplit('.').next()
+    }
+
+    /// What an answer's fields must be, as a JSON Schema (2020-12). It describes the form as it was drawn; what
+    /// only the provider can judge comes back as a field's error.
+    pub fn answer_schema(&self) -> Value {
+        let property = |field: &Field| {
+            let mut rules = json!({ "type": "string" });
+            match field.kind {
+                FieldKind::Text | FieldKind::Host => {}
+                FieldKind::Email => rules["format"] = json!("idn-email"),
+                FieldKind::Port => rules["pattern"] = json!("^[0-9]{1,5}$"),
+                FieldKind::Password => rules["writeOnly"] = json!(true),
+                FieldKind::Checkbox => rules = json!({ "enum": ["yes", true, false] }),
+                FieldKind::Select => {
+                    let values: Vec<&str> = field.choices.iter().map(|choice| &*choice.value).collect();
+                    rules = json!({ "enum": values });
+                }
+            }
+            // An empty field is an answer, too, unless it must be filled in.
+            let typed = !matches!(field.kind, FieldKind::Checkbox | FieldKind::Select);
+            if typed && field.required {
+                rules["minLength"] = json!(1);
+            } else if field.kind == FieldKind::Port {
+                rules["pattern"] = json!("^[0-9]{0,5}$");
+            }
+            (field.name.clone(), rules)
+        };
+        let required = self.fields.iter().filter(|field| field.required && field.kind != FieldKind::Checkbox);
+        let required: Vec<&str> = required.map(|field| &*field.name).collect();
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": self.fields.iter().map(property).collect::<serde_json::Map<_, _>>(),
+            "required": required,
+            "additionalProperties": false,
+        })
     }
 
     /// Whether an answer to this step carries something secret.

@@ -42,6 +42,12 @@ pub enum Kind {
     ResourceNotFound,
     /// The method does not go with the path.
     MethodNotAllowed,
+    /// Somebody else holds the session.
+    SessionHeld,
+    /// The session is over.
+    SessionEnded,
+    /// Too much at once.
+    TooManyRequests,
     /// The request came for a host that this server does not serve.
     MisdirectedRequest,
     /// It was done before, or it is too late for it.
@@ -68,6 +74,9 @@ impl Kind {
             }
             Self::ResourceNotFound => (404, "errors/resource_not_found", "Resource not found"),
             Self::MethodNotAllowed => (405, "errors/method_not_allowed", "Method not allowed"),
+            Self::SessionHeld => (409, "errors/session_held", "Session held"),
+            Self::SessionEnded => (410, "errors/session_ended", "Session ended"),
+            Self::TooManyRequests => (429, "errors/too_many_requests", "Too many requests"),
             Self::MisdirectedRequest => (421, "errors/misdirected_request", "Misdirected request"),
             Self::ActionAlreadyPerformed => {
                 (422, "errors/action_already_performed", "Action already performed")

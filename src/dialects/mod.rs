@@ -4,3 +4,4 @@
 pub mod envelope;
 pub mod fields;
 pub mod postpress;
+pub mod steps;

@@ -82,16 +82,23 @@ impl FromRequestParts<Web> for Caller {
 
 fn key(headers: &HeaderMap) -> Option<String> {
     let text = |value: &HeaderValue| value.to_str().ok().map(|text| text.trim().to_owned());
-    let plain = headers.get("x-api-key").and_then(text);
-    let bearer = || {
-        let value = headers.get(AUTHORIZATION).and_then(text)?;
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
-    };
-    plain.or_else(bearer).filter(|key| !key.is_empty())
+    let plain = headers.get("x-api-key").and_then(text).filter(|key| !key.is_empty());
+    plain.or_else(|| bearer(headers))
 }
 
-fn envelope(error: Error, field: fn(&'static str) -> &'static str, request: &RequestId) -> Envelope {
+/// What `Authorization: Bearer` carries (RFC 6750).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
+}
+
+/// A use case's error as an envelope. `field` gives the caller's spelling of the core's fields.
+pub(super) fn envelope(
+    error: Error,
+    field: fn(&'static str) -> &'static str,
+    request: &RequestId,
+) -> Envelope {
     match error {
         Error::Invalid(broken) => {
             let rules: Vec<_> =
@@ -132,17 +139,21 @@ fn envelope(error: Error, field: fn(&'static str) -> &'static str, request: &Req
     }
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body; one that is empty counts as `{}`.
 ///
 /// # Errors
-/// An envelope: too large, of another type, or not JSON.
-pub(super) async fn json_body(caller: &Caller, request: Request<Body>) -> Result<Value, Refused> {
+/// An envelope: too large, or not JSON.
+pub(super) async fn json_body(id: &RequestId, request: Request<Body>) -> Result<Value, Refused> {
     let bytes = body(request, LARGEST).await.ok_or_else(|| {
         let detail = format!("the body must have at most {LARGEST} bytes and arrive within half a minute");
-        caller.refuse(Kind::ContentTooLarge.detail(detail))
+        refused(Some(id), Kind::ContentTooLarge.detail(detail))
     })?;
+    if bytes.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
-        caller.refuse(Kind::InvalidParameters.detail(format!("the body must be JSON: {error}")))
+        let detail = format!("the body must be JSON: {error}");
+        refused(Some(id), Kind::InvalidParameters.detail(detail))
     })
 }
 

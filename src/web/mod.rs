@@ -6,6 +6,7 @@ mod extract;
 mod front;
 mod operations;
 mod postpress;
+mod steps;
 mod wizard;
 
 pub use postpress::new_session;
@@ -17,6 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
+use tokio::sync::watch;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
@@ -32,6 +34,8 @@ pub struct Web {
     settings: Arc<Settings>,
     /// Unknown fields that were logged before.
     noticed: Arc<Mutex<BTreeSet<String>>>,
+    streams: steps::Streams,
+    stop: watch::Receiver<bool>,
 }
 
 /// What the routes are told by the configuration.
@@ -47,15 +51,23 @@ pub struct Settings {
 pub type Service = BoxCloneSyncService<Request<Body>, Response, std::convert::Infallible>;
 
 impl Web {
-    /// Puts it together.
-    pub fn new(connect: Connect, pages: Pages, settings: Settings) -> Self {
-        Self { connect, pages: Arc::new(pages), settings: Arc::new(settings), noticed: Arc::default() }
+    /// Puts it together. What would go on for long ends when `stop` turns true.
+    pub fn new(connect: Connect, pages: Pages, settings: Settings, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            connect,
+            pages: Arc::new(pages),
+            settings: Arc::new(settings),
+            noticed: Arc::default(),
+            streams: steps::Streams::default(),
+            stop,
+        }
     }
 
     /// All routes behind one front.
     pub fn service(self) -> Service {
         let hosted = Router::new()
             .merge(postpress::routes())
+            .merge(steps::routes())
             .merge(wizard::routes())
             .fallback(api::no_such_route)
             .method_not_allowed_fallback(api::no_such_method)

@@ -56,7 +56,7 @@ fn field(name: &'static str) -> &'static str {
 }
 
 async fn create_link(State(web): State<Web>, caller: Caller, request: Request<Body>, object: &str) -> Answer {
-    let body = json_body(&caller, request).await?;
+    let body = json_body(&caller.request, request).await?;
     let asked = words::read_link(&body).map_err(|envelope| caller.refuse(envelope))?;
     web.notice(&asked.unknown);
     let new = new_session(asked).ok_or_else(|| {
@@ -182,7 +182,7 @@ fn account(view: &AccountView) -> Value {
 
 impl Web {
     /// Says once for each field name that it means nothing here: usually a misspelling.
-    fn notice(&self, unknown: &[String]) {
+    pub(super) fn notice(&self, unknown: &[String]) {
         const MOST: usize = 200;
         let Ok(mut noticed) = self.noticed.lock() else { return };
         for name in unknown {

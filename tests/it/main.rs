@@ -16,5 +16,6 @@ mod parts;
 mod app;
 mod proofs;
 mod providers;
+mod steps;
 mod store;
 mod wizard;

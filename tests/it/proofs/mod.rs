@@ -4,7 +4,7 @@ mod browsers;
 mod delivery;
 mod egress;
 mod kills;
-mod nodes;
+pub mod nodes;
 mod races;
 mod scanners;
 mod secrets;

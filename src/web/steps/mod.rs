@@ -1,0 +1,228 @@
+//! The steps API: the wizard for products that draw their own screens. The backend starts a session with its key
+//! and gets a token that holds it, as a browser's cookie does; with the token the steps are read and answered.
+//! It and the wizard are two mouths on one engine.
+
+mod events;
+mod streams;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{
+    ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, HeaderValue, VARY,
+};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+pub(in crate::web) use streams::Streams;
+
+use super::Web;
+use super::api::{Caller, Refused, bearer, envelope, json_body, refused, reply};
+use super::extract::Segment;
+use super::front::{OurHost, RequestId};
+use crate::connect::{Claim, Door, Error, SessionView, Standing, View};
+use crate::dialects::envelope::Kind;
+use crate::dialects::steps::{self as words, Seen, Shown};
+use crate::kernel::ids::SessionId;
+use crate::kernel::random::hash;
+
+type Answer = Result<Response, Refused>;
+
+pub(super) fn routes() -> Router<Web> {
+    // A page of the product's may call these itself: what counts is the token, which no browser sends by itself.
+    let held = Router::new()
+        .route("/v1/steps/{session}", get(read).options(may_ask))
+        .route("/v1/steps/{session}/answer", post(answer).options(may_ask))
+        .route("/v1/steps/{session}/cancel", post(cancel).options(may_ask))
+        .route("/v1/steps/{session}/events", get(events::stream).options(may_ask))
+        .layer(axum::middleware::from_fn(any_origin));
+    Router::new().route("/v1/steps/{session}/start", post(start)).merge(held)
+}
+
+/// Lets pages of any origin read the answers (the Fetch standard's CORS protocol).
+async fn any_origin(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// What a browser asks before a page of another origin may send its token.
+async fn may_ask() -> Response {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, accept-language"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+/// Whoever holds a session: its id and the token, checked by the use case that is called with them.
+pub(super) struct Holder {
+    request: RequestId,
+    id: SessionId,
+    token: String,
+    locale: String,
+}
+
+impl FromRequestParts<Web> for Holder {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refused> {
+        let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
+        let Ok(Segment(id)) = Segment::from_request_parts(parts, web).await;
+        let Some(token) = bearer(&parts.headers) else {
+            let detail = "send the token that the session was started with, as Authorization: Bearer";
+            return Err(refused(Some(&request), Kind::MissingCredentials.detail(detail)));
+        };
+        // An id that cannot be is told like one that is not held: who has no token learns nothing.
+        let id = id.parse().map_err(|_| refused(Some(&request), words::not_held()))?;
+        Ok(Self { request, id, token, locale: locale(web, parts) })
+    }
+}
+
+impl Holder {
+    fn fail(&self, error: Error) -> Refused {
+        let envelope = match error {
+            Error::NotFound("session") => words::not_held(),
+            error => envelope(error, |field| field, &self.request),
+        };
+        refused(Some(&self.request), envelope)
+    }
+
+    /// What this holder sees, as words; a refusal when the token does not hold the session.
+    fn seen(&self, web: &Web, session: &SessionView, view: &View) -> Result<Value, Refused> {
+        spoken(web, &self.locale, session, view)
+            .ok_or_else(|| refused(Some(&self.request), words::not_held()))
+    }
+
+    fn reply(&self, web: &Web, (session, view): &(SessionView, View)) -> Answer {
+        let mut response = reply(StatusCode::OK, &self.seen(web, session, view)?);
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
+        Ok(response)
+    }
+}
+
+fn locale(web: &Web, parts: &Parts) -> String {
+    let languages = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    web.pages.locale(languages).to_owned()
+}
+
+/// A view in words; `None` when it is not the asker's.
+fn spoken(web: &Web, locale: &str, session: &SessionView, view: &View) -> Option<Value> {
+    let shown = match view {
+        View::Step { version, provider, step, .. } => Shown::Step { provider, version: *version, step },
+        View::Busy { provider, .. } => Shown::Checking { provider },
+        View::Connected { account, provider, profile, repaired } => {
+            Shown::Connected { account: account.as_str(), provider, profile, repaired: *repaired }
+        }
+        View::Ended { cause, .. } => Shown::Ended { cause: cause.as_deref() },
+        View::NotYours { .. } => return None,
+    };
+    let seen = Seen {
+        session: session.session.id.as_str(),
+        state: session.state,
+        expires_at: session.session.expires_at,
+        view: shown,
+    };
+    Some(words::session(&seen, |text| web.pages.text(locale, text)))
+}
+
+/// `POST /v1/steps/{session}/start`: 201; 404 unknown; 409 held elsewhere; 410 over.
+async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Answer {
+    let (mut parts, body) = request.into_parts();
+    let Ok(Segment(id)) = Segment::from_request_parts(&mut parts, &web).await;
+    let missing = || caller.refuse(Kind::ResourceNotFound.detail("there is no such session"));
+    let id: SessionId = id.parse().map_err(|_| missing())?;
+    let host = parts.extensions.get::<OurHost>().map(|host| host.0.clone()).unwrap_or_default();
+    let locale = locale(&web, &parts);
+    // Started twice under one idempotency key is started once: the token is made from it, so it comes again.
+    let before = idempotency_key(&caller, &parts)?.map(|key| hash(&format!("start:{key}")));
+    let body = json_body(&caller.request, Request::from_parts(parts, body)).await?;
+    let (takeover, unknown) = words::read_start(&body).map_err(|envelope| caller.refuse(envelope))?;
+    web.notice(&unknown);
+    let claimed = web.connect.claim(Door::Id(&id), |_| None, before.as_deref(), takeover, &host).await;
+    let claimed = claimed.map_err(|error| match error {
+        Error::NotFound("link") => missing(),
+        error => caller.fail(error, |field| field),
+    })?;
+    let token = match claimed {
+        Claim::Held { cookie: Some(token), .. } => token,
+        // Without a cookie to show nobody holds the session already.
+        Claim::Held { cookie: None, .. } => {
+            return Err(caller.fail(Error::Conflict, |field| field));
+        }
+        Claim::Refused(look) => return Err(caller.refuse(not_had(look.standing))),
+    };
+    let (session, view) = web
+        .connect
+        .view(&id, Some(token.reveal()))
+        .await
+        .map_err(|error| caller.fail(error, |field| field))?;
+    let view = spoken(&web, &locale, &session, &view)
+        .ok_or_else(|| caller.refuse(not_had(Standing::Elsewhere { busy: false })))?;
+    Ok(reply(StatusCode::CREATED, &words::started(token.reveal(), view)))
+}
+
+fn not_had(standing: Standing) -> crate::dialects::envelope::Envelope {
+    match standing {
+        Standing::Ended { state, .. } => Kind::SessionEnded
+            .detail(format!("the session has ended ({state}); make a new one and start that")),
+        Standing::Elsewhere { busy: true } => Kind::SessionHeld
+            .detail("an answer is being checked for whoever holds the session; try again in a moment"),
+        Standing::MovedTooOften => Kind::SessionHeld.detail(
+            "the session has moved too often and stays where it is; make a new one and start that",
+        ),
+        Standing::Unclaimed | Standing::Mine | Standing::Begun | Standing::Elsewhere { busy: false } => {
+            Kind::SessionHeld.detail(
+                "somebody holds the session already; to begin again here, and end it there, send \"takeover\": true",
+            )
+        }
+    }
+}
+
+/// The caller's idempotency key, 1 to 255 visible ASCII characters.
+fn idempotency_key(caller: &Caller, parts: &Parts) -> Result<Option<String>, Refused> {
+    let Some(value) = parts.headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().map(str::trim);
+    match key.filter(|key| (1..=255).contains(&key.len())) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let detail = "Idempotency-Key must have 1 to 255 visible ASCII characters";
+            Err(caller.refuse(Kind::InvalidParameters.detail(detail)))
+        }
+    }
+}
+
+/// `GET /v1/steps/{session}`: 200; 401 when the token does not hold the session.
+async fn read(State(web): State<Web>, holder: Holder) -> Answer {
+    let seen = web.connect.view(&holder.id, Some(&holder.token)).await;
+    holder.reply(&web, &seen.map_err(|error| holder.fail(error))?)
+}
+
+/// `POST /v1/steps/{session}/answer`: 200 with what is to be shown now, also when the step has passed.
+async fn answer(State(web): State<Web>, holder: Holder, request: Request<Body>) -> Answer {
+    let body = json_body(&holder.request, request).await?;
+    let (version, answer, unknown) =
+        words::read_answer(&body).map_err(|envelope| refused(Some(&holder.request), envelope))?;
+    web.notice(&unknown);
+    let done = web.connect.answer(&holder.id, Some(&holder.token), version, answer).await;
+    holder.reply(&web, &done.map_err(|error| holder.fail(error))?)
+}
+
+/// `POST /v1/steps/{session}/cancel`: 200 with how it ended; giving up twice is fine.
+async fn cancel(State(web): State<Web>, holder: Holder) -> Answer {
+    let done = web.connect.cancel(&holder.id, Some(&holder.token)).await;
+    holder.reply(&web, &done.map_err(|error| holder.fail(error))?)
+}
+
+impl Web {
+    /// What an event stream sends for a view.
+    fn event(&self, locale: &str, session: &SessionView, view: &View) -> Value {
+        spoken(self, locale, session, view).unwrap_or_else(|| json!({ "object": "SessionGone" }))
+    }
+}
