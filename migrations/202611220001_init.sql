@@ -24,6 +24,7 @@ CREATE TABLE sessions (
     providers TEXT NOT NULL,
     request BYTEA NOT NULL,
     name_mark TEXT,
+    provider TEXT,
     account_id TEXT,
     cookie_hash TEXT,
     claim_no BIGINT NOT NULL,
@@ -96,6 +97,7 @@ CREATE TABLE endpoints (
     dialect TEXT NOT NULL,
     session_id TEXT,
     lane TEXT NOT NULL,
+    kinds TEXT NOT NULL,
     target BYTEA NOT NULL,
     created_at BIGINT NOT NULL
 );

@@ -100,6 +100,7 @@ fn row(bare: &Bare, body: &Value) -> (Session, Token) {
         providers: vec!["imap".to_owned()],
         request: body.to_string().into_bytes().into(),
         name_mark: Some(secret.hash()),
+        provider: None,
         account_id: None,
         cookie_hash: None,
         claim_no: 0,

@@ -1,6 +1,6 @@
 //! Accounts from the backend's side: reading, listing, deleting.
 
-use super::{Connect, Details, Error, Result, decode};
+use super::{Connect, Details, Error, Page, Result, decode};
 use crate::contract::Profile;
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::AccountId;
@@ -68,10 +68,28 @@ impl Connect {
         after: Option<String>,
         limit: i64,
     ) -> Result<Vec<AccountView>> {
-        let filter =
-            AccountFilter { name_mark: name.map(|name| self.name_mark(name)), after, limit: limit + 1 };
+        let filter = AccountFilter {
+            name_mark: name.map(|name| self.name_mark(name)),
+            after,
+            offset: 0,
+            limit: limit + 1,
+        };
         let found = self.store.read().await?.accounts(&filter).await?;
         found.into_iter().map(|account| self.read_account(account)).collect()
+    }
+
+    /// One numbered page of accounts, oldest first, and how many there are in all.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn account_page(&self, name: Option<&str>, page: Page) -> Result<(Vec<AccountView>, i64)> {
+        let name_mark = name.map(|name| self.name_mark(name));
+        let filter = AccountFilter { name_mark, after: None, offset: page.offset(), limit: page.limit };
+        let mut db = self.store.read().await?;
+        let (found, total) = (db.accounts(&filter).await?, db.count_accounts(&filter).await?);
+        drop(db);
+        let views: Result<Vec<_>> = found.into_iter().map(|account| self.read_account(account)).collect();
+        Ok((views?, total))
     }
 
     /// Deletes an account and its secret for good.

@@ -10,9 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use super::claims::holds;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, decode};
-use crate::contract::{Action, Actor, Answer, Next, Notice, State, Step, Text, Tone, Trouble};
+use crate::contract::{Action, Actor, Answer, FieldKind, Next, Notice, State, Step, Text, Tone, Trouble};
 use crate::kernel::ids::SessionId;
 use crate::kernel::random::Token;
+use crate::kernel::secret::Secret;
 use crate::kernel::words::SessionState;
 use crate::store::{self, Attempt, Session, SessionUpdate};
 
@@ -72,6 +73,21 @@ impl Connect {
             None => self.wait(id, cookie).await?,
         }
         self.view(id, cookie).await
+    }
+
+    /// Answers the first step with an address that was typed before it, where it asks for an address and nothing
+    /// else. Whatever else stands is left as it is.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`, `Internal`.
+    pub async fn offer_address(&self, id: &SessionId, cookie: Option<&str>, address: &str) -> Result<()> {
+        let View::Step { version, step, .. } = self.view(id, cookie).await?.1 else { return Ok(()) };
+        let [field] = step.fields.as_slice() else { return Ok(()) };
+        if field.kind == FieldKind::Email {
+            let fields = [(field.name.clone(), Secret::new(address))].into();
+            self.answer(id, cookie, version, Answer { action: Action::Submit, fields }).await?;
+        }
+        Ok(())
     }
 
     /// Takes the attempt for one call, if this browser, this version and the moment are right.

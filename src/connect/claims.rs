@@ -39,6 +39,8 @@ pub enum Standing {
 pub enum Door<'a> {
     /// By its link's secret: whoever has the link.
     Link(&'a str),
+    /// By its link's secret, if it is this session's: links that carry both.
+    Pair(&'a SessionId, &'a str),
     /// By its id: the backend that made it, with its key.
     Id(&'a SessionId),
 }
@@ -94,6 +96,9 @@ impl Connect {
         let mut db = self.store.read().await?;
         let session = match door {
             Door::Link(secret) => db.session_by_link(&hash(secret)).await?,
+            Door::Pair(id, secret) => {
+                db.session_by_link(&hash(secret)).await?.filter(|session| session.id == *id)
+            }
             Door::Id(id) => db.session(id).await?,
         };
         let session = session.ok_or(Error::NotFound("link"))?;
@@ -285,6 +290,7 @@ async fn claim(claiming: &Claiming, tx: &mut store::Tx) -> store::Result<()> {
     update.claim_no = session.claim_no + 1;
     update.claimed_at = Some(claiming.now);
     update.attempt_id = Some(claiming.attempt.id.clone());
+    update.provider = Some(claiming.attempt.provider.clone());
     tx.update_session(&claiming.id, session.version, &update).await?;
     if let Some(left) = &session.attempt_id {
         tx.end_attempt(left, claiming.now).await?;

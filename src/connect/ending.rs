@@ -6,7 +6,7 @@ use super::{Connect, Error, Result, SessionView, View};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::SessionId;
 use crate::kernel::words::{EventKind, SessionState};
-use crate::store::{self, SessionUpdate, Tx, Wake};
+use crate::store::{self, Event, SessionUpdate, Tx, Wake};
 
 /// How a session shall end.
 struct Ending {
@@ -93,10 +93,21 @@ async fn end(ending: &Ending, tx: &mut Tx) -> store::Result<bool> {
     update.cause = Some((*cause).to_owned());
     update.ended_at = Some(if ending.state == SessionState::Expired { session.expires_at } else { *now });
     tx.update_session(id, session.version, &update).await?;
-    tx.append_session_event(id, ending.kind, &[("cause", cause)]).await?;
+    let event = tx.append_session_event(id, ending.kind, &[("cause", cause)]).await?;
+    tell(id, &event, tx).await?;
     if let Some(attempt) = &session.attempt_id {
         tx.end_attempt(attempt, *now).await?;
         tx.wake(Wake::Attempt(attempt.as_str().to_owned()));
     }
     Ok(true)
+}
+
+/// Puts an event of a session or its account on its way to the session's endpoint, if that wants it.
+pub(super) async fn tell(id: &SessionId, event: &Event, tx: &mut Tx) -> store::Result<()> {
+    if let Some(endpoint) = tx.endpoint_of(id).await?
+        && endpoint.kinds.contains(&event.kind)
+    {
+        tx.enqueue(event, &endpoint).await?;
+    }
+    Ok(())
 }

@@ -22,7 +22,7 @@ pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
 pub use keys::{CREDENTIALS, MANAGE, NewKey};
-pub use sessions::{CreatedSession, Goal, NewSession, SessionView};
+pub use sessions::{CreatedSession, Goal, NewSession, Page, SessionView};
 pub use view::{View, Watching};
 
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,8 @@ pub struct Request {
     pub failure_redirect_url: Option<String>,
     /// Go home at once instead of showing our success page.
     pub bypass_success_screen: bool,
+    /// Ask the provider for the person's consent even where it was given before.
+    pub force_consent: bool,
 }
 
 /// The public part of an account, as it is sealed.

@@ -6,7 +6,7 @@ use super::{Absence, Broken, Connect, Error, Request, Result, Target, decode, en
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, EndpointId, SessionId};
 use crate::kernel::random::Token;
-use crate::kernel::words::{Dialect, Purpose, SessionState};
+use crate::kernel::words::{Dialect, EventKind, Purpose, SessionState};
 use crate::store::{Endpoint, Session, SessionFilter};
 
 /// What the session is for.
@@ -33,6 +33,8 @@ pub struct NewSession {
     pub goal: Goal,
     /// When the link shall stop working; brought forward to the longest life allowed.
     pub expires_at: Millis,
+    /// What `notify_url` is told of.
+    pub told: Vec<EventKind>,
     /// The rest.
     pub request: Request,
 }
@@ -100,6 +102,7 @@ impl Connect {
             purpose,
             state: SessionState::Open,
             link_hash: secret.hash(),
+            provider: asked_for(&new.goal, &providers),
             providers,
             request: encode(&new.request)?,
             name_mark: new.request.name.as_deref().map(|name| self.name_mark(name)),
@@ -163,6 +166,7 @@ impl Connect {
             dialect: new.dialect,
             session_id: Some(session.clone()),
             lane: self.marker.mark("lane", &[host, &port]),
+            kinds: new.told.clone(),
             target: encode(&Target { url: url.to_owned(), name: new.request.name.clone() })?,
             created_at: now,
         })
@@ -220,14 +224,63 @@ impl Connect {
             dialect,
             name_mark: name.map(|name| self.name_mark(name)),
             before,
+            offset: 0,
             limit: limit + 1,
         };
         let found = self.store.read().await?.sessions(&filter).await?;
         found.into_iter().map(|session| self.read_session(session)).collect()
     }
 
+    /// One numbered page of sessions, newest first, and how many there are in all.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn session_page(
+        &self,
+        dialect: Dialect,
+        name: Option<&str>,
+        page: Page,
+    ) -> Result<(Vec<SessionView>, i64)> {
+        let filter = SessionFilter {
+            dialect: Some(dialect),
+            name_mark: name.map(|name| self.name_mark(name)),
+            before: None,
+            offset: page.offset(),
+            limit: page.limit,
+        };
+        let mut db = self.store.read().await?;
+        let (found, total) = (db.sessions(&filter).await?, db.count_sessions(&filter).await?);
+        drop(db);
+        let views: Result<Vec<_>> = found.into_iter().map(|session| self.read_session(session)).collect();
+        Ok((views?, total))
+    }
+
     pub(super) fn read_session(&self, session: Session) -> Result<SessionView> {
         Ok(SessionView { state: session.state_at(self.now()), request: decode(&session.request)?, session })
+    }
+}
+
+/// A numbered page of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its number, counted from one.
+    pub number: i64,
+    /// How many things are on a page.
+    pub limit: i64,
+}
+
+impl Page {
+    pub(super) fn offset(self) -> i64 {
+        (self.number - 1).saturating_mul(self.limit)
+    }
+}
+
+/// The one provider that the backend asked for by name, or that the account to repair belongs to.
+fn asked_for(goal: &Goal, providers: &[String]) -> Option<String> {
+    match (goal, providers) {
+        (Goal::Create { explicit: false, .. }, _) => None,
+        (_, [only]) => Some(only.clone()),
+        _ => None,
     }
 }
 

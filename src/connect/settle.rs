@@ -6,6 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::attempts::Shown;
+use super::ending;
 use super::{Connect, Details, Error, Result, decode, encode};
 use crate::contract::{Begin, Connected, Next, Notice, State, Step, Text, Tone};
 use crate::kernel::clock::Millis;
@@ -216,7 +217,8 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
             end(&mut update, SessionState::Failed, *now);
             update.cause = Some(code.clone());
             let facts = [("provider", &*attempt.provider), ("cause", code)];
-            tx.append_session_event(id, EventKind::SessionFailed, &facts).await?;
+            let event = tx.append_session_event(id, EventKind::SessionFailed, &facts).await?;
+            ending::tell(id, &event, tx).await?;
         }
         Change::Connected(signed) => {
             let (account, kind) = store_account(&session, signed, *now, tx).await?;
@@ -225,9 +227,7 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
             update.cause = None;
             let told = [("provider", &*attempt.provider), ("session_id", id.as_str())];
             let event = tx.append_account_event(&account, kind, &told).await?;
-            if let Some(endpoint) = tx.endpoint_of(id).await? {
-                tx.enqueue(&event, &endpoint).await?;
-            }
+            ending::tell(id, &event, tx).await?;
             let told = [("provider", &*attempt.provider), ("account_id", account.as_str())];
             tx.append_session_event(id, EventKind::SessionCompleted, &told).await?;
         }

@@ -42,6 +42,8 @@ pub enum Kind {
     ResourceNotFound,
     /// The method does not go with the path.
     MethodNotAllowed,
+    /// A name that several things have, where one is meant.
+    SeveralFound,
     /// Somebody else holds the session.
     SessionHeld,
     /// The session is over.
@@ -74,6 +76,7 @@ impl Kind {
             }
             Self::ResourceNotFound => (404, "errors/resource_not_found", "Resource not found"),
             Self::MethodNotAllowed => (405, "errors/method_not_allowed", "Method not allowed"),
+            Self::SeveralFound => (409, "errors/several_found", "Several found"),
             Self::SessionHeld => (409, "errors/session_held", "Session held"),
             Self::SessionEnded => (410, "errors/session_ended", "Session ended"),
             Self::TooManyRequests => (429, "errors/too_many_requests", "Too many requests"),

@@ -86,6 +86,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A number from `least` to `most`.
+    pub fn number(&mut self, name: &'static str, least: f64, most: f64) -> Option<f64> {
+        let number = self.get(name)?.as_f64().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.broken(name, &format!("must be a number from {least} to {most}"));
+        }
+        number
+    }
+
     /// An absolute http or https URL without credentials in it.
     pub fn url(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name, 4096)?;

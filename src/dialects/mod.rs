@@ -4,4 +4,5 @@
 pub mod envelope;
 pub mod fields;
 pub mod postpress;
+pub mod riposte;
 pub mod steps;

@@ -54,6 +54,10 @@ pub enum Page<'a> {
 pub struct Welcome<'a> {
     /// Where the button posts to.
     pub action: &'a str,
+    /// What the form carries besides: names and values.
+    pub hidden: &'a [(&'static str, &'a str)],
+    /// The address to begin with, which may be empty, where the page asks for one.
+    pub email: Option<&'a str>,
     /// Whom the product believes to be sitting there.
     pub user_label: Option<&'a str>,
     /// The provider's slug, when only one is possible.
@@ -119,6 +123,8 @@ pub struct Problem<'a> {
     pub retry: Option<&'a str>,
     /// Where to post "continue here". On [`ProblemKind::Cancelling`], where to post `action=cancel`.
     pub takeover: Option<&'a str>,
+    /// What the form of `takeover` carries besides.
+    pub hidden: &'a [(&'static str, &'a str)],
 }
 
 /// Makes the kinds with the words their texts are kept under.
@@ -161,6 +167,8 @@ kinds! {
     MovedOn = "moved_on",
     /// It moved between browsers too often.
     TooManyTakeovers = "too_many_takeovers",
+    /// A return from a sign-in that nobody waits for.
+    StraySignIn = "stray_sign_in",
     /// Not the browser that started, or one without cookies.
     CookieMissing = "cookie_missing",
     /// The form came from another site.

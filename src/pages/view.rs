@@ -79,6 +79,8 @@ impl<'a> View<'a> {
             "welcome.html",
             context! {
                 action => page.action,
+                hidden => carried(page.hidden),
+                email => page.email,
                 user_label => filled(page.user_label),
                 provider => page.provider,
                 account => filled(page.account),
@@ -187,6 +189,7 @@ impl<'a> View<'a> {
                 retry => page.retry.filter(|url| harmless(url)),
                 retry_label => if cancelling { "problem.keep_going" } else { "problem.retry" },
                 takeover => page.takeover.filter(|_| !cancelling),
+                hidden => carried(page.hidden),
                 cancel => page.takeover.filter(|_| cancelling),
                 // Where no button leads on, one sentence says where a new link comes from.
                 lost => lost && (renews || page.kind == ProblemKind::UnknownLink),
@@ -241,6 +244,11 @@ impl<'a> View<'a> {
     }
 }
 
+/// What a form carries besides what the person fills in.
+fn carried(pairs: &[(&'static str, &str)]) -> Vec<Value> {
+    pairs.iter().map(|(name, value)| context! { name => *name, value => *value }).collect()
+}
+
 /// The letter on the product's tile.
 fn initial(product: &str) -> Option<String> {
     product.chars().find(|letter| letter.is_alphanumeric()).map(|letter| letter.to_uppercase().collect())
@@ -258,6 +266,7 @@ fn drawing(kind: ProblemKind) -> &'static str {
         | ProblemKind::OpenElsewhereBusy
         | ProblemKind::MovedOn
         | ProblemKind::TooManyTakeovers
+        | ProblemKind::StraySignIn
         | ProblemKind::CookieMissing => "window",
         ProblemKind::Used => "check",
         ProblemKind::Failed | ProblemKind::CrossSite | ProblemKind::ServerError => "alert",

@@ -66,6 +66,8 @@ pub struct AccountFilter {
     pub name_mark: Option<String>,
     /// Only those after this one (its id).
     pub after: Option<String>,
+    /// Leave out this many of them.
+    pub offset: i64,
     /// At most this many.
     pub limit: i64,
 }
@@ -136,14 +138,27 @@ impl Db {
     /// `Unavailable`, `Corrupt`.
     pub async fn accounts(&mut self, filter: &AccountFilter) -> Result<Vec<Account>> {
         let rows = sqlx::query(select!(
-            "WHERE ($1 = '' OR name_mark = $1) AND ($2 = '' OR id > $2) ORDER BY id LIMIT $3"
+            "WHERE ($1 = '' OR name_mark = $1) AND ($2 = '' OR id > $2) ORDER BY id LIMIT $3 OFFSET $4"
         ))
         .bind(filter.name_mark.clone().unwrap_or_default())
         .bind(filter.after.clone().unwrap_or_default())
         .bind(filter.limit)
+        .bind(filter.offset)
         .fetch_all(self.conn())
         .await?;
         rows.iter().map(|row| self.lift_account(row)).collect()
+    }
+
+    /// How many accounts a filter fits, whatever its page.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_accounts(&mut self, filter: &AccountFilter) -> Result<i64> {
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM accounts WHERE ($1 = '' OR name_mark = $1)")
+            .bind(filter.name_mark.clone().unwrap_or_default())
+            .fetch_one(self.conn())
+            .await?;
+        Ok(count)
     }
 }
 

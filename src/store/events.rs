@@ -44,6 +44,8 @@ pub struct Endpoint {
     pub session_id: Option<SessionId>,
     /// The mark of its host: deliveries to one host share a lane.
     pub lane: String,
+    /// The events it wants.
+    pub kinds: Vec<EventKind>,
     /// Where to call and what to echo; the caller's bytes, sealed at rest.
     pub target: Zeroizing<Vec<u8>>,
     /// When it was made.
@@ -103,6 +105,7 @@ impl Db {
             dialect: columns.word(Dialect::parse)?,
             session_id: columns.maybe_word(|id| id.parse().ok())?,
             lane: columns.text()?,
+            kinds: columns.json()?,
             target: self.open(ENDPOINTS, TARGET, id.as_str(), 1, &columns.bytes()?)?,
             created_at: columns.time()?,
             id,
@@ -115,7 +118,7 @@ impl Db {
     /// `Unavailable`, `Corrupt`.
     pub async fn endpoint(&mut self, id: &EndpointId) -> Result<Option<Endpoint>> {
         let found = sqlx::query(
-            "SELECT id, dialect, session_id, lane, target, created_at FROM endpoints WHERE id = $1",
+            "SELECT id, dialect, session_id, lane, kinds, target, created_at FROM endpoints WHERE id = $1",
         )
         .bind(id.as_str())
         .fetch_optional(self.conn())
@@ -129,7 +132,7 @@ impl Db {
     /// `Unavailable`, `Corrupt`.
     pub async fn endpoint_of(&mut self, session: &SessionId) -> Result<Option<Endpoint>> {
         let found = sqlx::query(
-            "SELECT id, dialect, session_id, lane, target, created_at FROM endpoints WHERE session_id = $1",
+            "SELECT id, dialect, session_id, lane, kinds, target, created_at FROM endpoints WHERE session_id = $1",
         )
         .bind(session.as_str())
         .fetch_optional(self.conn())
@@ -145,11 +148,12 @@ impl Tx {
     /// `Unavailable`.
     pub async fn insert_endpoint(&mut self, endpoint: &Endpoint) -> Result<()> {
         let target = self.seal(ENDPOINTS, TARGET, endpoint.id.as_str(), 1, &endpoint.target);
-        sqlx::query("INSERT INTO endpoints (id, dialect, session_id, lane, target, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
+        sqlx::query("INSERT INTO endpoints (id, dialect, session_id, lane, kinds, target, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(endpoint.id.as_str())
             .bind(endpoint.dialect.as_str())
             .bind(endpoint.session_id.as_ref().map(SessionId::as_str))
             .bind(&*endpoint.lane)
+            .bind(serde_json::json!(endpoint.kinds).to_string())
             .bind(target)
             .bind(endpoint.created_at.0)
             .execute(self.conn())

@@ -32,6 +32,8 @@ pub struct Session {
     pub request: Zeroizing<Vec<u8>>,
     /// The mark of the product's own name for the person.
     pub name_mark: Option<String>,
+    /// The provider that was asked for or detected, once there is only one.
+    pub provider: Option<String>,
     /// The account to repair, later the account that came of it.
     pub account_id: Option<AccountId>,
     /// SHA-256 of the claiming browser's cookie.
@@ -75,6 +77,8 @@ pub struct SessionUpdate {
     /// See [`Session`].
     pub state: SessionState,
     /// See [`Session`].
+    pub provider: Option<String>,
+    /// See [`Session`].
     pub account_id: Option<AccountId>,
     /// See [`Session`].
     pub cookie_hash: Option<String>,
@@ -96,6 +100,7 @@ impl From<&Session> for SessionUpdate {
     fn from(session: &Session) -> Self {
         Self {
             state: session.state,
+            provider: session.provider.clone(),
             account_id: session.account_id.clone(),
             cookie_hash: session.cookie_hash.clone(),
             claim_no: session.claim_no,
@@ -117,6 +122,8 @@ pub struct SessionFilter {
     pub name_mark: Option<String>,
     /// Only those older than this one (its id).
     pub before: Option<String>,
+    /// Leave out this many of them.
+    pub offset: i64,
     /// At most this many.
     pub limit: i64,
 }
@@ -124,7 +131,7 @@ pub struct SessionFilter {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, dialect, purpose, state, link_hash, providers, request, name_mark, account_id, cookie_hash, ",
+            "SELECT id, dialect, purpose, state, link_hash, providers, request, name_mark, provider, account_id, cookie_hash, ",
             "claim_no, claimed_at, attempt_id, secrets_tried, cause, seq, version, created_at, expires_at, ended_at ",
             "FROM sessions ",
             $tail
@@ -144,6 +151,7 @@ impl Db {
             providers: columns.json()?,
             request: self.open(TABLE, REQUEST, id.as_str(), 1, &columns.bytes()?)?,
             name_mark: columns.maybe_text()?,
+            provider: columns.maybe_text()?,
             account_id: columns.maybe_word(|id| id.parse().ok())?,
             cookie_hash: columns.maybe_text()?,
             claim_no: columns.int()?,
@@ -203,15 +211,31 @@ impl Db {
     pub async fn sessions(&mut self, filter: &SessionFilter) -> Result<Vec<Session>> {
         let rows = sqlx::query(select!(
             "WHERE ($1 = '' OR dialect = $1) AND ($2 = '' OR name_mark = $2) AND ($3 = '' OR id < $3) \
-             ORDER BY id DESC LIMIT $4"
+             ORDER BY id DESC LIMIT $4 OFFSET $5"
         ))
         .bind(filter.dialect.map_or("", Dialect::as_str))
         .bind(filter.name_mark.clone().unwrap_or_default())
         .bind(filter.before.clone().unwrap_or_default())
         .bind(filter.limit)
+        .bind(filter.offset)
         .fetch_all(self.conn())
         .await?;
         rows.iter().map(|row| self.lift_session(row)).collect()
+    }
+
+    /// How many sessions a filter fits, whatever its page.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_sessions(&mut self, filter: &SessionFilter) -> Result<i64> {
+        let count = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM sessions WHERE ($1 = '' OR dialect = $1) AND ($2 = '' OR name_mark = $2)",
+        )
+        .bind(filter.dialect.map_or("", Dialect::as_str))
+        .bind(filter.name_mark.clone().unwrap_or_default())
+        .fetch_one(self.conn())
+        .await?;
+        Ok(count)
     }
 }
 
@@ -223,9 +247,10 @@ impl Tx {
     pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
         let request = self.seal(TABLE, REQUEST, session.id.as_str(), 1, &session.request);
         sqlx::query(
-            "INSERT INTO sessions (id, dialect, purpose, state, link_hash, providers, request, name_mark, account_id, \
-             cookie_hash, claim_no, claimed_at, attempt_id, secrets_tried, cause, seq, version, created_at, expires_at, \
-             ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+            "INSERT INTO sessions (id, dialect, purpose, state, link_hash, providers, request, name_mark, provider, \
+             account_id, cookie_hash, claim_no, claimed_at, attempt_id, secrets_tried, cause, seq, version, created_at, \
+             expires_at, ended_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         )
         .bind(session.id.as_str())
         .bind(session.dialect.as_str())
@@ -235,6 +260,7 @@ impl Tx {
         .bind(serde_json::json!(session.providers).to_string())
         .bind(request)
         .bind(session.name_mark.as_deref())
+        .bind(session.provider.as_deref())
         .bind(session.account_id.as_ref().map(AccountId::as_str))
         .bind(session.cookie_hash.as_deref())
         .bind(session.claim_no)
@@ -265,8 +291,8 @@ impl Tx {
     ) -> Result<()> {
         let done = sqlx::query(
             "UPDATE sessions SET state = $1, account_id = $2, cookie_hash = $3, claim_no = $4, claimed_at = $5, \
-             attempt_id = $6, secrets_tried = $7, cause = $8, ended_at = $9, version = version + 1 \
-             WHERE id = $10 AND version = $11",
+             attempt_id = $6, secrets_tried = $7, cause = $8, ended_at = $9, provider = $10, version = version + 1 \
+             WHERE id = $11 AND version = $12",
         )
         .bind(update.state.as_str())
         .bind(update.account_id.as_ref().map(AccountId::as_str))
@@ -277,6 +303,7 @@ impl Tx {
         .bind(update.secrets_tried)
         .bind(update.cause.as_deref())
         .bind(update.ended_at.map(|at| at.0))
+        .bind(update.provider.as_deref())
         .bind(id.as_str())
         .bind(read_version)
         .execute(self.conn())

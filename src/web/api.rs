@@ -14,11 +14,21 @@ use super::front::RequestId;
 use super::{Web, wizard};
 use crate::connect::{Absence, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
-use crate::dialects::postpress::link_tag;
 use crate::pages::ProblemKind;
 
 /// The largest body an API call may have.
 const LARGEST: usize = 256 * 1024;
+
+/// How a dialect spells what the core has words of its own for.
+pub(super) struct Spelling {
+    /// Fields.
+    pub(super) field: fn(&'static str) -> &'static str,
+    /// Providers, from their slugs.
+    pub(super) provider: fn(&str) -> String,
+}
+
+/// The core's own words, for routes of neither dialect.
+pub(super) const PLAIN: Spelling = Spelling { field: |name| name, provider: str::to_owned };
 
 /// A refusal on its way out.
 pub(super) struct Refused(Option<RequestId>, Envelope);
@@ -49,9 +59,9 @@ impl Caller {
         Refused(Some(self.request.clone()), envelope)
     }
 
-    /// Turns a use case's error into an envelope. `field` gives the dialect's spelling of the core's fields.
-    pub(super) fn fail(&self, error: Error, field: fn(&'static str) -> &'static str) -> Refused {
-        self.refuse(envelope(error, field, &self.request))
+    /// Turns a use case's error into an envelope.
+    pub(super) fn fail(&self, error: Error, spelling: &Spelling) -> Refused {
+        self.refuse(envelope(error, spelling, &self.request))
     }
 }
 
@@ -75,7 +85,7 @@ impl FromRequestParts<Web> for Caller {
                 let detail = "this API key is unknown or was revoked; make one with: vestibule keys create --name NAME";
                 Err(caller.refuse(Kind::InvalidCredentials.detail(detail)))
             }
-            Err(error) => Err(caller.fail(error, |field| field)),
+            Err(error) => Err(caller.fail(error, &PLAIN)),
         }
     }
 }
@@ -93,28 +103,27 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }
 
-/// A use case's error as an envelope. `field` gives the caller's spelling of the core's fields.
-pub(super) fn envelope(
-    error: Error,
-    field: fn(&'static str) -> &'static str,
-    request: &RequestId,
-) -> Envelope {
+/// A use case's error as an envelope.
+pub(super) fn envelope(error: Error, spelling: &Spelling, request: &RequestId) -> Envelope {
     match error {
         Error::Invalid(broken) => {
             let rules: Vec<_> =
-                broken.iter().map(|one| format!("{} {}", field(one.field), one.rule)).collect();
+                broken.iter().map(|one| format!("{} {}", (spelling.field)(one.field), one.rule)).collect();
             Kind::InvalidParameters.detail(rules.join("; "))
         }
         Error::NoProvider(reasons) => {
             let reason = |(slug, absence): &(String, Absence)| match absence {
                 Absence::SwitchedOff => {
-                    format!("{} is switched off in this server's configuration", link_tag(slug))
+                    format!("{} is switched off in this server's configuration", (spelling.provider)(slug))
                 }
-                Absence::NotBuilt => format!("{} is not part of this version", link_tag(slug)),
+                Absence::NotBuilt => format!("{} is not part of this version", (spelling.provider)(slug)),
             };
             let reasons: Vec<_> = reasons.iter().map(reason).collect();
-            let detail =
-                format!("{} names no provider that is available: {}", field("providers"), reasons.join("; "));
+            let detail = format!(
+                "{} names no provider that is available: {}",
+                (spelling.field)("providers"),
+                reasons.join("; ")
+            );
             Kind::InvalidParameters.detail(detail)
         }
         Error::NotFound(what) => Kind::ResourceNotFound.detail(format!("there is no such {what}")),

@@ -36,10 +36,17 @@ const LARGEST: usize = 64 * 1024;
 /// answer to no step.
 pub(super) struct FormBody(pub(super) Vec<u8>);
 
+impl FormBody {
+    /// Reads it.
+    pub(super) async fn of(request: Request<Body>) -> Self {
+        Self(body(request, LARGEST).await.unwrap_or_default())
+    }
+}
+
 impl FromRequest<Web> for FormBody {
     type Rejection = std::convert::Infallible;
 
     async fn from_request(request: Request<Body>, _: &Web) -> Result<Self, Self::Rejection> {
-        Ok(Self(body(request, LARGEST).await.unwrap_or_default()))
+        Ok(Self::of(request).await)
     }
 }

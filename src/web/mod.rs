@@ -6,6 +6,7 @@ mod extract;
 mod front;
 mod operations;
 mod postpress;
+mod riposte;
 mod steps;
 mod wizard;
 
@@ -67,6 +68,7 @@ impl Web {
     pub fn service(self) -> Service {
         let hosted = Router::new()
             .merge(postpress::routes())
+            .merge(riposte::routes())
             .merge(steps::routes())
             .merge(wizard::routes())
             .fallback(api::no_such_route)

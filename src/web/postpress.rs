@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 use super::Web;
-use super::api::{Caller, Refused, json_body, reply};
+use super::api::{Caller, Refused, Spelling, json_body, reply};
 use super::extract::Segment;
 use crate::connect::{AccountView, Goal, NewSession, SessionView};
 use crate::dialects::envelope::Kind;
@@ -46,14 +46,15 @@ pub(super) fn routes() -> Router<Web> {
     Router::new().nest("/v1", api("HostedAuthURL")).nest("/api/v1", api("HostedAuthUrl"))
 }
 
-/// The dialect's spelling of the core's fields.
-fn field(name: &'static str) -> &'static str {
-    match name {
+/// The dialect's spelling of the core's words.
+const SPELLING: Spelling = Spelling {
+    field: |name| match name {
         "expires_at" => "expiresOn",
         "account" => "reconnect_account",
         other => other,
-    }
-}
+    },
+    provider: words::link_tag,
+};
 
 async fn create_link(State(web): State<Web>, caller: Caller, request: Request<Body>, object: &str) -> Answer {
     let body = json_body(&caller.request, request).await?;
@@ -64,7 +65,7 @@ async fn create_link(State(web): State<Web>, caller: Caller, request: Request<Bo
             Kind::ResourceNotFound.detail("reconnect_account names no account: there is no such account"),
         )
     })?;
-    let created = web.connect.create_session(new).await.map_err(|error| caller.fail(error, field))?;
+    let created = web.connect.create_session(new).await.map_err(|error| caller.fail(error, &SPELLING))?;
     let url = format!("{}/connect/{}", web.settings.public_url.origin(), created.secret.reveal());
     let session = &created.session;
     let body = words::link_created(object, &url, session.id.as_str(), session.expires_at);
@@ -85,28 +86,30 @@ pub fn new_session(asked: LinkRequest) -> Option<NewSession> {
         success_redirect_url: asked.success_redirect_url,
         failure_redirect_url: asked.failure_redirect_url,
         bypass_success_screen: asked.bypass_success_screen,
+        force_consent: false,
     };
-    Some(NewSession { dialect: Dialect::Postpress, goal, expires_at: asked.expires_at, request })
+    let (dialect, told) = (Dialect::Postpress, words::TOLD.to_vec());
+    Some(NewSession { dialect, goal, expires_at: asked.expires_at, told, request })
 }
 
 async fn list_links(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {
     let page = page(&caller, &params)?;
     let name = params.get("name").map(String::as_str);
     let found = web.connect.sessions(Some(Dialect::Postpress), name, page.last_id, page.limit).await;
-    let mut found = found.map_err(|error| caller.fail(error, field))?;
+    let mut found = found.map_err(|error| caller.fail(error, &SPELLING))?;
     let cursor = words::next_cursor(&mut found, page.limit, |view| view.session.id.to_string());
     Ok(reply(StatusCode::OK, &words::link_list(found.iter().map(link).collect(), cursor)))
 }
 
 async fn read_link(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = session_id(&caller, &id)?;
-    let view = web.connect.session(&id).await.map_err(|error| caller.fail(error, field))?;
+    let view = web.connect.session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
     Ok(reply(StatusCode::OK, &link(&view)))
 }
 
 async fn cancel_link(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = session_id(&caller, &id)?;
-    let view = web.connect.revoke_session(&id).await.map_err(|error| caller.fail(error, field))?;
+    let view = web.connect.revoke_session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
     Ok(reply(StatusCode::OK, &words::link_cancelled(view.session.id.as_str())))
 }
 
@@ -114,20 +117,20 @@ async fn list_accounts(State(web): State<Web>, caller: Caller, Query(params): Pa
     let page = page(&caller, &params)?;
     let name = params.get("name").map(String::as_str);
     let found = web.connect.accounts(name, page.last_id, page.limit).await;
-    let mut found = found.map_err(|error| caller.fail(error, field))?;
+    let mut found = found.map_err(|error| caller.fail(error, &SPELLING))?;
     let cursor = words::next_cursor(&mut found, page.limit, |account| account.id.to_string());
     Ok(reply(StatusCode::OK, &words::account_list(found.iter().map(account).collect(), cursor)))
 }
 
 async fn read_account(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = account_id(&caller, &id)?;
-    let view = web.connect.account(&id).await.map_err(|error| caller.fail(error, field))?;
+    let view = web.connect.account(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
     Ok(reply(StatusCode::OK, &account(&view)))
 }
 
 async fn delete_account(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
     let id = account_id(&caller, &id)?;
-    web.connect.delete_account(&id).await.map_err(|error| caller.fail(error, field))?;
+    web.connect.delete_account(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
     Ok(reply(StatusCode::OK, &words::account_deleted()))
 }
 

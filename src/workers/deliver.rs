@@ -18,7 +18,7 @@ use url::Url;
 use super::schedule;
 use super::sign::Signer;
 use crate::connect::Target;
-use crate::dialects::postpress;
+use crate::dialects::{postpress, riposte};
 use crate::kernel::clock::Clock;
 use crate::kernel::egress::{Egress, Request};
 use crate::kernel::ids::DeliveryId;
@@ -267,7 +267,14 @@ impl Deliver {
         let Some(event) = event else { return Ok(None) };
         let rendered = match endpoint.dialect {
             Dialect::Postpress => postpress::notify_body(event.kind, &event.subject, target.name.as_deref()),
-            Dialect::Riposte => None,
+            Dialect::Riposte => riposte::event_body(&riposte::Telling {
+                delivery: delivery.id.as_str(),
+                kind: event.kind,
+                subject: &event.subject,
+                facts: &event.facts,
+                at: event.at,
+                custom_user_id: target.name.as_deref(),
+            }),
         };
         let Some(body) = rendered else { return Ok(None) };
         self.store

@@ -18,4 +18,5 @@ mod proofs;
 mod providers;
 mod steps;
 mod store;
+mod stories;
 mod wizard;

@@ -12,6 +12,9 @@ struct Notify<'a> {
     name: Option<&'a str>,
 }
 
+/// The events that `notify_url` is told of.
+pub const TOLD: &[EventKind] = &[EventKind::AccountConnected, EventKind::AccountReconnected];
+
 /// The body for an account's event; `None` for events that `notify_url` is not told.
 pub fn notify_body(kind: EventKind, account_id: &str, name: Option<&str>) -> Option<Vec<u8>> {
     let status = match kind {

@@ -115,6 +115,7 @@ fn links_that_run_something_are_not_links() {
             home_url: Some(url),
             retry: Some(url),
             takeover: None,
+            hidden: &[],
         };
         let html = Html::parse_document(&pages.render(&samples::frame("Acme"), &Page::Problem(problem)));
         assert!(find(&html, "main a").is_empty(), "{url}");
@@ -124,6 +125,7 @@ fn links_that_run_something_are_not_links() {
         home_url: Some("acme://back"),
         retry: None,
         takeover: None,
+        hidden: &[],
     };
     let html = Html::parse_document(&pages.render(&samples::frame("Acme"), &Page::Problem(app)));
     assert_eq!(
@@ -184,7 +186,7 @@ fn every_form_posts_the_token_and_steps_their_version() {
         assert_eq!(versions, usize::from(name.starts_with("step-")), "{name}");
         for element in find(&html, "form input:not([type=hidden]), form select") {
             let field = element.value().attr("name").unwrap_or_default();
-            assert!(field.starts_with("f.") || field == "takeover", "{name}: {field}");
+            assert!(field.starts_with("f.") || ["takeover", "email"].contains(&field), "{name}: {field}");
         }
     });
 }
@@ -309,7 +311,14 @@ fn assets_are_named_by_their_content() {
 fn a_provider_without_words_of_its_own_gets_ours() {
     let pages = Pages::new(Vec::new()).expect("no providers are needed");
     let frame = Frame { locale: "xx", ..samples::frame("Acme Mail") };
-    let welcome = Welcome { action: "/", user_label: None, provider: Some("other"), account: None };
+    let welcome = Welcome {
+        action: "/",
+        hidden: &[],
+        email: None,
+        user_label: None,
+        provider: Some("other"),
+        account: None,
+    };
     let html = pages.render(&frame, &Page::Welcome(welcome));
     assert!(
         Html::parse_document(&html)

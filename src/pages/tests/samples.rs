@@ -202,7 +202,7 @@ pub(super) fn broken(value: &str) -> Step {
 pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
     let home = Some("https://product.example/settings");
     let own = Some("/c/own");
-    let none = Problem { kind, home_url: None, retry: None, takeover: None };
+    let none = Problem { kind, home_url: None, retry: None, takeover: None, hidden: &[] };
     match kind {
         ProblemKind::OpenElsewhere => Problem { takeover: own, home_url: home, ..none },
         ProblemKind::OpenElsewhereBusy | ProblemKind::TooManyTries | ProblemKind::ServerError => {
@@ -216,6 +216,7 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
         | ProblemKind::Revoked
         | ProblemKind::MovedOn
         | ProblemKind::TooManyTakeovers
+        | ProblemKind::StraySignIn
         | ProblemKind::CookieMissing
         | ProblemKind::CrossSite
         | ProblemKind::NotFound
@@ -227,14 +228,27 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
 pub(super) fn pages(mut see: impl FnMut(&str, &str, &Page<'_>)) {
     let acme = "Acme Mail";
     let action = "/c/own";
-    let one =
-        Welcome { action, user_label: Some("ada@example.org"), provider: Some("sample"), account: None };
+    let one = Welcome {
+        action,
+        hidden: &[],
+        email: None,
+        user_label: Some("ada@example.org"),
+        provider: Some("sample"),
+        account: None,
+    };
     see("welcome", acme, &Page::Welcome(one));
     see("welcome-any", acme, &Page::Welcome(Welcome { user_label: None, provider: None, ..one }));
+    see("welcome-address", acme, &Page::Welcome(Welcome { email: Some(""), provider: None, ..one }));
     see("welcome-repair", acme, &Page::Welcome(Welcome { account: Some("ada@example.org"), ..one }));
     for (name, value) in [("long", LONG), ("hostile", HOSTILE)] {
-        let welcome =
-            Welcome { action: value, user_label: Some(value), provider: Some(value), account: Some(value) };
+        let welcome = Welcome {
+            action: value,
+            hidden: &[("state", value)],
+            email: Some(value),
+            user_label: Some(value),
+            provider: Some(value),
+            account: Some(value),
+        };
         see(&format!("welcome-{name}"), value, &Page::Welcome(welcome));
         let note = Text::key("sample.echo").with("value", value);
         let success = Success {
@@ -252,6 +266,7 @@ pub(super) fn pages(mut see: impl FnMut(&str, &str, &Page<'_>)) {
             home_url: Some(value),
             retry: Some(value),
             takeover: Some(value),
+            hidden: &[("state", value)],
         };
         see(&format!("problem-{name}"), value, &Page::Problem(problem));
     }

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 pub(in crate::web) use streams::Streams;
 
 use super::Web;
-use super::api::{Caller, Refused, bearer, envelope, json_body, refused, reply};
+use super::api::{Caller, PLAIN, Refused, bearer, envelope, json_body, refused, reply};
 use super::extract::Segment;
 use super::front::{OurHost, RequestId};
 use crate::connect::{Claim, Door, Error, SessionView, Standing, View};
@@ -89,7 +89,7 @@ impl Holder {
     fn fail(&self, error: Error) -> Refused {
         let envelope = match error {
             Error::NotFound("session") => words::not_held(),
-            error => envelope(error, |field| field, &self.request),
+            error => envelope(error, &PLAIN, &self.request),
         };
         refused(Some(&self.request), envelope)
     }
@@ -148,27 +148,25 @@ async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -
     let claimed = web.connect.claim(Door::Id(&id), |_| None, before.as_deref(), takeover, &host).await;
     let claimed = claimed.map_err(|error| match error {
         Error::NotFound("link") => missing(),
-        error => caller.fail(error, |field| field),
+        error => caller.fail(error, &PLAIN),
     })?;
     let token = match claimed {
         Claim::Held { cookie: Some(token), .. } => token,
         // Without a cookie to show nobody holds the session already.
         Claim::Held { cookie: None, .. } => {
-            return Err(caller.fail(Error::Conflict, |field| field));
+            return Err(caller.fail(Error::Conflict, &PLAIN));
         }
         Claim::Refused(look) => return Err(caller.refuse(not_had(look.standing))),
     };
-    let (session, view) = web
-        .connect
-        .view(&id, Some(token.reveal()))
-        .await
-        .map_err(|error| caller.fail(error, |field| field))?;
+    let (session, view) =
+        web.connect.view(&id, Some(token.reveal())).await.map_err(|error| caller.fail(error, &PLAIN))?;
     let view = spoken(&web, &locale, &session, &view)
         .ok_or_else(|| caller.refuse(not_had(Standing::Elsewhere { busy: false })))?;
     Ok(reply(StatusCode::CREATED, &words::started(token.reveal(), view)))
 }
 
-fn not_had(standing: Standing) -> crate::dialects::envelope::Envelope {
+/// Why a session could not be begun.
+pub(super) fn not_had(standing: Standing) -> crate::dialects::envelope::Envelope {
     match standing {
         Standing::Ended { state, .. } => Kind::SessionEnded
             .detail(format!("the session has ended ({state}); make a new one and start that")),

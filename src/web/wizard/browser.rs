@@ -12,13 +12,13 @@ use crate::kernel::ids::SessionId;
 use crate::kernel::random::{Random, Token, hash};
 
 /// The browser that asks.
-pub(super) struct Browser {
+pub(in crate::web) struct Browser {
     headers: HeaderMap,
     secure: bool,
     /// The host it came for, in the configured spelling.
-    pub(super) host: String,
+    pub(in crate::web) host: String,
     /// This request's id.
-    pub(super) request: RequestId,
+    pub(in crate::web) request: RequestId,
     /// The page's language.
     pub(super) locale: String,
     /// The value that ties forms to this browser before it holds a session; made when it had none.
@@ -65,7 +65,7 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 
 impl Browser {
     /// Its cookie for a session.
-    pub(super) fn cookie_of(&self, id: &SessionId) -> Option<String> {
+    pub(in crate::web) fn cookie_of(&self, id: &SessionId) -> Option<String> {
         cookie(&self.headers, &session_name(self.secure, id))
     }
 
@@ -75,12 +75,12 @@ impl Browser {
     }
 
     /// What it was given to keep before it held a session, if it keeps cookies.
-    pub(super) fn before(&self) -> Option<&str> {
+    pub(in crate::web) fn before(&self) -> Option<&str> {
         (!self.before_is_new).then_some(&*self.before)
     }
 
     /// The header that gives it a session's cookie until the session's end.
-    pub(super) fn set_cookie(
+    pub(in crate::web) fn set_cookie(
         &self,
         id: &SessionId,
         value: &Token,
@@ -107,6 +107,12 @@ impl Browser {
     pub(super) fn form_token(&self, session: Option<&SessionId>) -> String {
         let tie = session.and_then(|id| self.cookie_of(id)).unwrap_or_else(|| self.before.clone());
         hash(&format!("form:{tie}"))
+    }
+
+    /// Whether this is no page of another site: a page of ours, or a caller that is no browser.
+    pub(in crate::web) fn is_no_stranger(&self, web: &Web) -> bool {
+        let says = |name: &str| self.headers.contains_key(name);
+        self.posted_by_us(web, "", None) || !(says("sec-fetch-site") || says("origin"))
     }
 
     /// Whether a POST came from a page of ours. Browsers say so themselves (`Sec-Fetch-Site`); where one does not,

@@ -26,6 +26,13 @@ impl Form {
         Self(fields)
     }
 
+    /// Reads a flat JSON object; its members that are no text are not there.
+    pub(super) fn of_json(body: &[u8]) -> Self {
+        let read = serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(body).unwrap_or_default();
+        let text = |(name, value): (String, serde_json::Value)| Some((name, Secret::new(value.as_str()?)));
+        Self(read.into_iter().filter_map(text).collect())
+    }
+
     /// A field's text; empty when it was not sent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", Secret::reveal)

@@ -12,42 +12,86 @@ use super::show::{Canvas, path, see_other};
 use crate::connect::{Claim, Door, Look, Standing};
 use crate::pages::{Page, Problem, ProblemKind, Welcome};
 
+/// A link's first page: how its session is found, and where its form goes.
+pub(super) struct Entrance<'a> {
+    /// How the session is found.
+    pub(super) door: Door<'a>,
+    /// The page itself.
+    pub(super) here: String,
+    /// Where the button posts to.
+    pub(super) action: String,
+    /// What the form carries besides.
+    pub(super) hidden: Vec<(&'static str, &'a str)>,
+    /// Whether the page asks for the address.
+    pub(super) asks_address: bool,
+}
+
+fn by_secret(secret: &str) -> Entrance<'_> {
+    let here = format!("/connect/{secret}");
+    Entrance { door: Door::Link(secret), action: here.clone(), here, hidden: Vec::new(), asks_address: false }
+}
+
 /// `GET /connect/{secret}`: 200, 404 unknown, 409 open elsewhere, 410 over.
-pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(secret): Segment) -> Response {
-    match web.connect.look(Door::Link(&secret), |id| browser.cookie_of(id), browser.before()).await {
-        Ok(look) => draw(&web, &browser, &secret, &look),
-        Err(error) => Canvas { web: &web, browser: &browser, session: None, request: None }.failed(&error),
-    }
+pub(super) async fn open(State(web): State<Web>, browser: Browser, Segment(secret): Segment) -> Response {
+    show(&web, &browser, &by_secret(&secret)).await
 }
 
 /// `POST /connect/{secret}`: claims the session for this browser and goes on to its first step.
-pub(super) async fn claim(
+pub(super) async fn submit(
     State(web): State<Web>,
     browser: Browser,
     Segment(secret): Segment,
     FormBody(body): FormBody,
 ) -> Response {
     let form = Form::read(&body);
-    let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
-    if !browser.posted_by_us(&web, form.text("form"), None) {
-        let retry = format!("/connect/{secret}");
+    let ours = browser.posted_by_us(&web, form.text("form"), None);
+    claim(&web, &browser, &by_secret(&secret), &form, ours).await
+}
+
+/// The first page.
+pub(super) async fn show(web: &Web, browser: &Browser, entrance: &Entrance<'_>) -> Response {
+    match web.connect.look(entrance.door, |id| browser.cookie_of(id), browser.before()).await {
+        Ok(look) => draw(web, browser, entrance, &look),
+        Err(error) => Canvas { web, browser, session: None, request: None }.failed(&error),
+    }
+}
+
+/// Its button. `ours` says whether it was pressed on a page of ours.
+pub(super) async fn claim(
+    web: &Web,
+    browser: &Browser,
+    entrance: &Entrance<'_>,
+    form: &Form,
+    ours: bool,
+) -> Response {
+    let canvas = Canvas { web, browser, session: None, request: None };
+    if !ours {
+        let retry = Some(entrance.here.as_str());
         let problem =
-            Problem { kind: ProblemKind::CrossSite, home_url: None, retry: Some(&retry), takeover: None };
+            Problem { kind: ProblemKind::CrossSite, home_url: None, retry, takeover: None, hidden: &[] };
         return canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem));
     }
     let takeover = form.text("takeover") == "yes";
     let cookie_of = |id: &_| browser.cookie_of(id);
-    match web.connect.claim(Door::Link(&secret), cookie_of, browser.before(), takeover, &browser.host).await {
+    match web.connect.claim(entrance.door, cookie_of, browser.before(), takeover, &browser.host).await {
         Ok(Claim::Held { id, cookie, expires_at }) => {
+            let address = form.text("email").trim();
+            if entrance.asks_address && !address.is_empty() {
+                let held = cookie.as_ref().map(|cookie| cookie.reveal().to_owned());
+                let held = held.or_else(|| browser.cookie_of(&id));
+                // What does not come of it is on the page that follows: the step asks again.
+                if let Err(error) = web.connect.offer_address(&id, held.as_deref(), address).await {
+                    tracing::warn!(session.id = %id, error = %error, "an address could not be passed on");
+                }
+            }
             let now = web.connect.clock().now();
             let cookie = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
             see_other(&path(&id), cookie)
         }
-        Ok(Claim::Refused(look)) => draw(&web, &browser, &secret, &look),
+        Ok(Claim::Refused(look)) => draw(web, browser, entrance, &look),
         Err(error) => {
             // The way home is known wherever the link is.
-            let look =
-                web.connect.look(Door::Link(&secret), |id| browser.cookie_of(id), browser.before()).await;
+            let look = web.connect.look(entrance.door, |id| browser.cookie_of(id), browser.before()).await;
             let view = look.as_ref().ok().map(|look| &look.view);
             let (session, request) = (view.map(|view| &view.session.id), view.map(|view| &view.request));
             Canvas { session, request, ..canvas }.failed(&error)
@@ -55,14 +99,13 @@ pub(super) async fn claim(
     }
 }
 
-fn draw(web: &Web, browser: &Browser, secret: &str, look: &Look) -> Response {
+fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look) -> Response {
     let (session, request) = (&look.view.session, &look.view.request);
     let canvas = Canvas { web, browser, session: None, request: Some(request) };
-    let action = format!("/connect/{secret}");
     let elsewhere = |kind, takeover: Option<&str>| {
         // Looking again may help where waiting does; where the person can go on at once, it only distracts.
-        let retry = takeover.is_none().then_some(action.as_str());
-        let problem = Problem { kind, home_url: None, retry, takeover };
+        let retry = takeover.is_none().then_some(entrance.here.as_str());
+        let problem = Problem { kind, home_url: None, retry, takeover, hidden: &entrance.hidden };
         canvas.page(StatusCode::CONFLICT, &Page::Problem(problem))
     };
     match look.standing {
@@ -72,7 +115,9 @@ fn draw(web: &Web, browser: &Browser, secret: &str, look: &Look) -> Response {
                 _ => None,
             };
             let welcome = Welcome {
-                action: &action,
+                action: &entrance.action,
+                hidden: &entrance.hidden,
+                email: entrance.asks_address.then(|| request.email.as_deref().unwrap_or_default()),
                 user_label: request.user_label.as_deref(),
                 provider,
                 account: look.account.as_deref(),
@@ -81,7 +126,9 @@ fn draw(web: &Web, browser: &Browser, secret: &str, look: &Look) -> Response {
         }
         Standing::Mine | Standing::Ended { mine: true, .. } => see_other(&path(&session.id), None),
         Standing::Elsewhere { busy: true } => elsewhere(ProblemKind::OpenElsewhereBusy, None),
-        Standing::Elsewhere { busy: false } => elsewhere(ProblemKind::OpenElsewhere, Some(action.as_str())),
+        Standing::Elsewhere { busy: false } => {
+            elsewhere(ProblemKind::OpenElsewhere, Some(entrance.action.as_str()))
+        }
         Standing::MovedTooOften => elsewhere(ProblemKind::TooManyTakeovers, None),
         Standing::Ended { state, mine: false } => {
             Canvas { session: Some(&session.id), ..canvas }.over(state, session.cause.as_deref())

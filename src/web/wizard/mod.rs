@@ -1,6 +1,7 @@
 //! The hosted wizard: the link's first page, then one page per step. Every page is a GET that changes nothing;
 //! every change is a POST that ends in a redirect to a page.
 
+mod authorize;
 mod browser;
 mod forms;
 mod home;
@@ -22,7 +23,7 @@ use axum::routing::get;
 use super::Web;
 use super::extract::Segment;
 use crate::pages::ProblemKind;
-use browser::Browser;
+pub(super) use browser::Browser;
 use show::Canvas;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
@@ -31,9 +32,11 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 
 pub(super) fn routes() -> Router<Web> {
     Router::new()
-        .route("/connect/{secret}", get(link::show).post(link::claim))
+        .route("/connect/{secret}", get(link::open).post(link::submit))
         .route("/wizard/{session}", get(steps::show).post(steps::answer))
         .route("/wizard/{session}/cancel", get(steps::ask_cancel).post(steps::cancel))
+        .route("/auth/authorize", get(authorize::open).post(authorize::submit))
+        .route("/providers/{name}/callback", get(authorize::callback))
         .layer(axum::middleware::from_fn(guard))
         .route("/assets/{*path}", get(asset))
 }

@@ -68,7 +68,8 @@ impl Canvas<'_> {
     /// A page that says what happened and offers the way home.
     pub(super) fn problem(&self, status: StatusCode, kind: ProblemKind, code: &str) -> Response {
         let home_url = self.request.and_then(|request| home::after_failure(request, code));
-        let problem = Problem { kind, home_url: home_url.as_deref(), retry: None, takeover: None };
+        let problem =
+            Problem { kind, home_url: home_url.as_deref(), retry: None, takeover: None, hidden: &[] };
         self.page(status, &Page::Problem(problem))
     }
 

@@ -57,7 +57,8 @@ pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Segment
         Ok((session, View::Step { .. } | View::Busy { .. })) => {
             let (here, stop) = (path(&id), cancel_path(&id));
             let kind = ProblemKind::Cancelling;
-            let problem = Problem { kind, home_url: None, retry: Some(&here), takeover: Some(&stop) };
+            let problem =
+                Problem { kind, home_url: None, retry: Some(&here), takeover: Some(&stop), hidden: &[] };
             let canvas = Canvas { session: Some(&id), request: Some(&session.request), ..canvas };
             canvas.page(StatusCode::OK, &Page::Problem(problem))
         }
@@ -92,8 +93,13 @@ fn posted(web: &Web, browser: &Browser, id: &str, body: &[u8]) -> Result<(Sessio
         return Ok((id, form));
     }
     let retry = path(&id);
-    let problem =
-        Problem { kind: ProblemKind::CrossSite, home_url: None, retry: Some(&retry), takeover: None };
+    let problem = Problem {
+        kind: ProblemKind::CrossSite,
+        home_url: None,
+        retry: Some(&retry),
+        takeover: None,
+        hidden: &[],
+    };
     Err(canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem)))
 }
 

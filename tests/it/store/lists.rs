@@ -35,10 +35,22 @@ pub async fn sessions_come_newest_first_in_pages_and_by_filter(database: Databas
         read.extend(page.iter().map(|session| session.id.to_string()));
     }
     assert_eq!(read, made);
+    let second = SessionFilter { offset: 3, limit: 3, ..Default::default() };
+    let (all, page) =
+        (SessionFilter { limit: 99, ..Default::default() }, db.sessions(&second).await.unwrap());
+    let all = db.sessions(&all).await.unwrap();
+    assert_eq!(
+        page.iter().map(|one| &one.id).collect::<Vec<_>>(),
+        all[3..all.len().min(6)].iter().map(|one| &one.id).collect::<Vec<_>>()
+    );
+    assert_eq!(db.count_sessions(&second).await.unwrap(), all.len() as i64, "whatever the page");
     let ours = SessionFilter { dialect: Some(Dialect::Riposte), limit: 99, ..Default::default() };
     assert_eq!(db.sessions(&ours).await.unwrap().len(), 5);
     let named = SessionFilter { name_mark: Some("mark".to_owned()), limit: 99, ..Default::default() };
     assert_eq!(db.sessions(&named).await.unwrap().len(), 2);
+    assert!(
+        db.count_sessions(&ours).await.unwrap() < db.count_sessions(&SessionFilter::default()).await.unwrap()
+    );
     let both = SessionFilter { dialect: Some(Dialect::Riposte), ..named };
     let found = db.sessions(&both).await.unwrap();
     assert_eq!(found.iter().map(|session| session.id.to_string()).collect::<Vec<_>>(), made[4..5]);
@@ -66,6 +78,11 @@ pub async fn accounts_come_oldest_first_in_pages_and_by_name(database: Database)
         read.extend(page.iter().map(|account| account.id.to_string()));
     }
     assert_eq!(read, made);
+    let second = AccountFilter { offset: 3, limit: 2, ..Default::default() };
+    assert_eq!(
+        db.accounts(&second).await.unwrap().len() as i64,
+        (db.count_accounts(&second).await.unwrap() - 3).clamp(0, 2)
+    );
     let named = AccountFilter { name_mark: Some("mark".to_owned()), limit: 99, ..Default::default() };
     let found = db.accounts(&named).await.unwrap();
     assert_eq!(found.iter().map(|account| account.id.to_string()).collect::<Vec<_>>(), made[5..]);

@@ -36,6 +36,7 @@ pub fn session() -> Session {
         providers: vec!["mail".to_owned()],
         request: Zeroizing::new(b"{}".to_vec()),
         name_mark: None,
+        provider: None,
         account_id: None,
         cookie_hash: None,
         claim_no: 0,
@@ -94,6 +95,7 @@ pub fn endpoint(lane: &str) -> Endpoint {
         dialect: Dialect::Postpress,
         session_id: None,
         lane: lane.to_owned(),
+        kinds: vec![EventKind::AccountConnected],
         target: Zeroizing::new(b"https://hooks.example.com/".to_vec()),
         created_at: now(),
     }

@@ -169,6 +169,7 @@ pub async fn a_change_touches_only_what_may_change(database: Database) {
     insert_session(&store, &before).await.unwrap();
     insert_session(&store, &bystander).await.unwrap();
     let update = SessionUpdate {
+        provider: Some("mail".to_owned()),
         state: SessionState::Failed,
         account_id: Some(AccountId::new(now(), &Random::system())),
         cookie_hash: Some(word()),
@@ -184,6 +185,7 @@ pub async fn a_change_touches_only_what_may_change(database: Database) {
     assert_same(&SessionUpdate::from(&after), &update);
     let mut expected = before.clone();
     expected.state = update.state;
+    expected.provider = update.provider.clone();
     expected.account_id = update.account_id.clone();
     expected.cookie_hash = update.cookie_hash.clone();
     (expected.claim_no, expected.claimed_at) = (update.claim_no, update.claimed_at);

@@ -1,0 +1,168 @@
+//! Sessions: making, reading, listing, taking back, and beginning one in the caller's browser.
+
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+use serde_json::Value;
+
+use super::super::Web;
+use super::super::api::{Caller, envelope, json_body, refused, reply};
+use super::super::extract::Segment;
+use super::super::steps::not_had;
+use super::super::wizard::Browser;
+use super::{Answer, Params, SPELLING, paged};
+use crate::connect::{Claim, Door, Error, Goal, NewSession, SessionView};
+use crate::dialects::envelope::Kind;
+use crate::dialects::riposte as words;
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::{AccountId, SessionId};
+use crate::kernel::words::Dialect;
+
+/// `POST /auth/sessions`: 200 with the person's link.
+pub(super) async fn create(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Answer {
+    let body = json_body(&caller.request, request).await?;
+    let asked = words::read_session(&body).map_err(|envelope| caller.refuse(envelope))?;
+    web.notice(&asked.unknown);
+    let (named, email) =
+        (asked.explicit.then(|| asked.providers.first().cloned()).flatten(), asked.email.clone());
+    let request = crate::connect::Request {
+        name: asked.custom_user_id,
+        user_label: asked.user_label,
+        email: asked.email,
+        notify_url: asked.notify_url,
+        success_redirect_url: Some(asked.redirect_uri.clone()),
+        failure_redirect_url: Some(asked.redirect_uri),
+        bypass_success_screen: true,
+        force_consent: asked.force_consent,
+    };
+    let new = NewSession {
+        dialect: Dialect::Riposte,
+        goal: Goal::Create { providers: asked.providers, explicit: asked.explicit },
+        expires_at: Millis(web.connect.clock().now().0.saturating_add(asked.lives)),
+        told: words::TOLD.to_vec(),
+        request,
+    };
+    let created = web.connect.create_session(new).await.map_err(|error| caller.fail(error, &SPELLING))?;
+    let session = &created.session;
+    let url = format!(
+        "{}/auth/authorize?session={}&state={}",
+        web.settings.public_url.origin(),
+        session.id,
+        created.secret.reveal()
+    );
+    let body = words::session_created(
+        session.id.as_str(),
+        &url,
+        session.expires_at,
+        named.as_deref(),
+        email.as_deref(),
+    );
+    Ok(reply(StatusCode::OK, &body))
+}
+
+/// `GET /auth/sessions`: newest first, `page`, `limit`, `customUserId`.
+pub(super) async fn list(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {
+    let (told, page) = paged(&caller, &params)?;
+    let name = params.get("customUserId").map(String::as_str);
+    let (found, total) = web
+        .connect
+        .session_page(Dialect::Riposte, name, page)
+        .await
+        .map_err(|error| caller.fail(error, &SPELLING))?;
+    Ok(reply(StatusCode::OK, &words::session_list(found.iter().map(session).collect(), told, total)))
+}
+
+/// `GET /auth/sessions/{code}`.
+pub(super) async fn read(State(web): State<Web>, caller: Caller, Segment(code): Segment) -> Answer {
+    let id = id(&code).ok_or_else(|| caller.refuse(missing()))?;
+    let view = web.connect.session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
+    Ok(reply(StatusCode::OK, &session(&view)))
+}
+
+/// `DELETE /auth/sessions/{code}`: takes the link back.
+pub(super) async fn cancel(State(web): State<Web>, caller: Caller, Segment(code): Segment) -> Answer {
+    let id = id(&code).ok_or_else(|| caller.refuse(missing()))?;
+    let view = web.connect.revoke_session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
+    Ok(reply(StatusCode::OK, &words::session_cancelled(view.session.id.as_str())))
+}
+
+/// `POST /auth/sessions/{code}/start`: a claim for the caller's browser, keyed by session and state. Its reply sets
+/// the cookie and says where to go on. A backend that calls it has the cookie, and its person's browser has not.
+pub(super) async fn start(
+    State(web): State<Web>,
+    browser: Browser,
+    Segment(code): Segment,
+    request: Request<Body>,
+) -> Answer {
+    let request_id = browser.request.clone();
+    let refuse = |envelope| refused(Some(&request_id), envelope);
+    if !browser.is_no_stranger(&web) {
+        let detail = "this call must come from a page of this server, or from no page at all";
+        return Err(refuse(Kind::InsufficientPrivileges.detail(detail)));
+    }
+    let body = json_body(&request_id, request).await?;
+    let asked = words::read_start(&body).map_err(refuse)?;
+    web.notice(&asked.unknown);
+    let id = id(&code).ok_or_else(|| refuse(missing()))?;
+    let door = Door::Pair(&id, &asked.state);
+    let fail = |error| match error {
+        Error::NotFound("link") => refuse(missing()),
+        error => refuse(envelope(error, &SPELLING, &request_id)),
+    };
+    let cookie_of = |id: &_| browser.cookie_of(id);
+    let look = web.connect.look(door, cookie_of, browser.before()).await.map_err(fail)?;
+    if !look.view.session.providers.contains(&asked.provider) {
+        let detail = format!(
+            "provider {} is not among those this session can connect",
+            words::provider_name(&asked.provider)
+        );
+        return Err(refuse(Kind::InvalidParameters.detail(detail)));
+    }
+    let claim = web.connect.claim(door, cookie_of, browser.before(), asked.takeover, &browser.host).await;
+    match claim.map_err(fail)? {
+        Claim::Held { id, cookie, expires_at } => {
+            let held =
+                cookie.as_ref().map(|cookie| cookie.reveal().to_owned()).or_else(|| browser.cookie_of(&id));
+            if let Some(email) = &asked.email {
+                let offered = web.connect.offer_address(&id, held.as_deref(), email).await;
+                offered.map_err(fail)?;
+            }
+            let url = format!("{}/wizard/{id}", web.settings.public_url.origin());
+            let mut response = reply(StatusCode::OK, &words::started(&url, &asked.provider, expires_at));
+            let now = web.connect.clock().now();
+            let set = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
+            if let Some(set) = set {
+                response.headers_mut().append(SET_COOKIE, set);
+            }
+            Ok(response)
+        }
+        Claim::Refused(look) => Err(refuse(not_had(look.standing))),
+    }
+}
+
+fn id(code: &str) -> Option<SessionId> {
+    code.parse().ok()
+}
+
+fn missing() -> crate::dialects::envelope::Envelope {
+    Kind::ResourceNotFound.detail("there is no such session")
+}
+
+fn session(view: &SessionView) -> Value {
+    let session = &view.session;
+    words::session(&words::SessionWords {
+        code: session.id.as_str(),
+        state: view.state,
+        cause: session.cause.as_deref(),
+        provider: session.provider.as_deref(),
+        email: view.request.email.as_deref(),
+        custom_user_id: view.request.name.as_deref(),
+        redirect_uri: view.request.success_redirect_url.as_deref(),
+        account_id: session.account_id.as_ref().map(AccountId::as_str),
+        created_at: session.created_at,
+        opened_at: session.claimed_at,
+        expires_at: session.expires_at,
+        ended_at: session.ended_at,
+    })
+}

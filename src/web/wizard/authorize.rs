@@ -1,0 +1,107 @@
+//! The Riposte dialect's pages: its link carries session and state, its first page may ask for the address, and
+//! providers send browsers back to its callback.
+
+use axum::extract::{Query, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::Web;
+use super::super::extract::{FormBody, Segment};
+use super::browser::Browser;
+use super::forms::Form;
+use super::link::{Entrance, claim, show};
+use super::show::Canvas;
+use crate::connect::{Door, Error};
+use crate::dialects::riposte;
+use crate::kernel::ids::SessionId;
+use crate::pages::ProblemKind;
+
+/// What the link carries.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Link {
+    session: String,
+    state: String,
+}
+
+/// `GET /auth/authorize`: 200, 404 unknown, 409 open elsewhere, 410 over.
+pub(super) async fn open(State(web): State<Web>, browser: Browser, Query(link): Query<Link>) -> Response {
+    match link.session.parse() {
+        Ok(id) => show(&web, &browser, &entrance(&id, &link.state)).await,
+        Err(_) => unknown(&web, &browser),
+    }
+}
+
+/// `POST /auth/authorize`, as a form or as JSON: claims the session for this browser, answers the first step with
+/// the address where it asks for that, and goes on to what comes then.
+pub(super) async fn submit(State(web): State<Web>, browser: Browser, request: Request) -> Response {
+    let is_json = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("application/json"));
+    let body = FormBody::of(request).await.0;
+    let form = if is_json { Form::of_json(&body) } else { Form::read(&body) };
+    // Pages of other origins cannot send JSON without asking first, which nobody answers here; a caller that is no
+    // browser carries no form token.
+    let ours =
+        browser.posted_by_us(&web, form.text("form"), None) || (is_json && browser.is_no_stranger(&web));
+    match form.text("session").parse::<SessionId>() {
+        Ok(id) => {
+            let state = form.text("state").to_owned();
+            claim(&web, &browser, &entrance(&id, &state), &form, ours).await
+        }
+        Err(_) => unknown(&web, &browser),
+    }
+}
+
+fn entrance<'a>(id: &'a SessionId, state: &'a str) -> Entrance<'a> {
+    let here = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("session", id.as_str())
+        .append_pair("state", state)
+        .finish();
+    Entrance {
+        door: Door::Pair(id, state),
+        here: format!("/auth/authorize?{here}"),
+        action: "/auth/authorize".to_owned(),
+        hidden: vec![("session", id.as_str()), ("state", state)],
+        asks_address: true,
+    }
+}
+
+fn unknown(web: &Web, browser: &Browser) -> Response {
+    Canvas { web, browser, session: None, request: None }.failed(&Error::NotFound("link"))
+}
+
+/// What a provider sends the browser back with.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Returned {
+    code: String,
+    state: String,
+    error: String,
+}
+
+/// The longest `state` that is looked at; ours have 43 characters.
+const LONGEST: usize = 512;
+
+/// `GET /providers/{providerName}/callback`: 404 for a provider of no such name and for a sign-in that nobody waits
+/// for, 400 for a return without `state` or without both `code` and `error`. It exchanges nothing by itself. No
+/// provider of this version sends anybody here yet, so that every sign-in is one that nobody waits for.
+pub(super) async fn callback(
+    State(web): State<Web>,
+    browser: Browser,
+    Segment(name): Segment,
+    Query(returned): Query<Returned>,
+) -> Response {
+    let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
+    if riposte::slug(&name).is_none() {
+        return canvas.problem(StatusCode::NOT_FOUND, ProblemKind::NotFound, "not_found");
+    }
+    let whole = (1..=LONGEST).contains(&returned.state.len())
+        && !(returned.code.is_empty() && returned.error.is_empty());
+    let status = if whole { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
+    canvas.problem(status, ProblemKind::StraySignIn, "stray_sign_in")
+}

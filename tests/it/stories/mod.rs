@@ -1,0 +1,123 @@
+//! The same stories in both dialects: whatever a product speaks, equal rows and events are left behind.
+
+mod both;
+mod riposte;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::app::Link;
+use crate::app::mailbox::{ADDRESS, Mailbox};
+use crate::app::person::{Person, Seen};
+
+/// A public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Postpress,
+    Riposte,
+}
+
+pub const BOTH: [Dialect; 2] = [Dialect::Postpress, Dialect::Riposte];
+
+/// Where the product wants its person back.
+pub const HOME: &str = "https://app.example.com/done?keep=1";
+
+impl Dialect {
+    /// Asks for a link for a mailbox, for this person of the product's.
+    pub async fn link(self, app: &App, person: &str, notify: &str) -> Link {
+        match self {
+            Self::Postpress => {
+                let more = json!({
+                    "name": person,
+                    "notify_url": notify,
+                    "success_redirect_url": HOME,
+                    "failure_redirect_url": HOME,
+                    "bypass_success_screen": true,
+                });
+                app.link(more).await
+            }
+            Self::Riposte => {
+                let body = json!({
+                    "redirectUri": HOME,
+                    "customUserId": person,
+                    "provider": "imap",
+                    "notifyUrl": notify,
+                    "expiresInMinutes": 60,
+                });
+                let reply = app.api("POST", "/auth/sessions", Some(body)).await;
+                assert_eq!(reply.status, 200, "{}", reply.text());
+                let reply = reply.json();
+                let text = |name: &str| reply[name].as_str().expect("text").to_owned();
+                Link { id: text("code"), url: text("authUrl") }
+            }
+        }
+    }
+
+    /// Takes a link back.
+    pub async fn revoke(self, app: &App, link: &Link) {
+        let path = match self {
+            Self::Postpress => format!("/v1/hosted/accounts/link/{}", link.id),
+            Self::Riposte => format!("/auth/sessions/{}", link.id),
+        };
+        let reply = app.api("DELETE", &path, None).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+
+    /// Opens the link and presses on to the step that asks for the password.
+    pub async fn until_password(self, person: &Person, mailbox: &Mailbox, link: &Link) -> Seen {
+        match self {
+            Self::Postpress => person.until_password(mailbox, link).await,
+            Self::Riposte => {
+                let welcome = person.open(&link.url).await;
+                assert!(welcome.has("input[name=\"email\"]"), "{}", welcome.text());
+                let mut seen = person.submit(&welcome, &welcome.sheet().raw("email", ADDRESS)).await;
+                assert_eq!(seen.step(), "servers", "the address was asked for already: {}", seen.text());
+                let mut sheet = seen.sheet();
+                for (name, value) in mailbox.servers() {
+                    sheet = sheet.with(name, &value);
+                }
+                seen = person.submit(&seen, &sheet).await;
+                assert_eq!(seen.step(), "password", "{}", seen.text());
+                seen
+            }
+        }
+    }
+}
+
+/// What a session left behind, as the operator's command line tells it, without what differs by nature.
+pub fn left_behind(app: &App, link: &Link) -> Value {
+    let (done, told, complaint) = app.cli(&["sessions", "show", &link.id]);
+    assert!(done, "{complaint}");
+    let mut told: Value = serde_json::from_str(&told).expect("JSON");
+    let ids = [("id", "session"), ("account_id", "account"), ("dialect", "any")];
+    for (name, stands) in ids {
+        if !told[name].is_null() {
+            told[name] = json!(stands);
+        }
+    }
+    for name in ["created_at", "expires_at", "ended_at"] {
+        told[name] = json!(!told[name].is_null());
+    }
+    for event in told["events"].as_array_mut().expect("events") {
+        let event = event.as_object_mut().expect("an event");
+        event.remove("at");
+        if let Some(facts) = event["facts"].as_object_mut()
+            && facts.contains_key("account_id")
+        {
+            facts.insert("account_id".to_owned(), json!("account"));
+        }
+    }
+    told
+}
+
+/// The accounts, without ids and times.
+pub async fn accounts(app: &App) -> Vec<BTreeMap<String, Value>> {
+    let mut found = Vec::new();
+    for account in app.accounts().await {
+        let kept = ["type", "name", "link_name", "cause", "connection_params"];
+        found.push(kept.iter().map(|name| ((*name).to_owned(), account[*name].clone())).collect());
+    }
+    found
+}
