@@ -6,6 +6,16 @@ CREATE TABLE sealed_values (
     value BYTEA NOT NULL
 );
 
+-- The server processes that live, and the keys that each of them holds: no key seals before all of them can open
+-- what it seals.
+CREATE TABLE nodes (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    seals TEXT NOT NULL,
+    heard_at BIGINT NOT NULL
+);
+
 CREATE TABLE api_keys (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
@@ -126,6 +136,7 @@ CREATE TABLE deliveries (
 -- Deliveries to one host share a lane, so that a slow host holds up nobody else.
 CREATE INDEX deliveries_due ON deliveries (state, lane, due_at);
 CREATE INDEX deliveries_order ON deliveries (endpoint_id, subject, seq);
+CREATE INDEX deliveries_event ON deliveries (event_id);
 
 CREATE TABLE delivery_tries (
     delivery_id TEXT NOT NULL,

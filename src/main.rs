@@ -40,6 +40,9 @@ enum Command {
     /// Show the secret that calls to your backend are signed with.
     #[command(subcommand)]
     Webhooks(commands::deliveries::Webhooks),
+    /// Add, rotate and remove the keys that everything secret is sealed with.
+    #[command(subcommand)]
+    Secrets(commands::secrets::Secrets),
     /// Bring the database schema up to date.
     Migrate,
     /// Check the settings.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
             Command::Sessions(verb) => commands::sessions::run(verb).await,
             Command::Deliveries(verb) => commands::deliveries::run(verb).await,
             Command::Webhooks(verb) => commands::deliveries::webhooks(verb).await,
+            Command::Secrets(verb) => commands::secrets::run(verb).await,
             Command::Migrate => commands::settings::migrate().await,
             Command::Config(verb) => commands::settings::run(verb).await,
         }

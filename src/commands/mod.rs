@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod deliveries;
 pub mod keys;
 pub mod link;
+pub mod secrets;
 pub mod serve;
 pub mod sessions;
 pub mod settings;

@@ -9,10 +9,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use vestibule::config::Config;
 use vestibule::connect::Connect;
+use vestibule::kernel::ids::NodeId;
+use vestibule::kernel::random::Random;
 use vestibule::pages::{Pages, ProviderWords};
 use vestibule::store::{Kind, Store};
 use vestibule::web::{Settings, Web};
 use vestibule::workers::deliver::Deliver;
+use vestibule::workers::ring::{self, Reload};
 use vestibule::workers::sweep;
 
 use super::Core;
@@ -32,11 +35,17 @@ pub async fn run() -> anyhow::Result<()> {
     let listener = TcpListener::bind(core.config.server.listen)
         .await
         .with_context(|| format!("could not listen on {}", core.config.server.listen))?;
+    // Before anything is sealed here: from now on nobody seals with a key that this node lacks.
+    let node = NodeId::new(core.clock.now(), &core.random);
+    let name = node_name(&core.config);
+    core.connect.store().join(&node, &name).await.context("the key ring")?;
     // Only now: a key that is printed beside a failed start is easily overlooked, and shown but once.
     announce_first_key(&core).await?;
     let Core { config, connect, egress, clock, random } = core;
-    let secret = connect.signing_secret().await?;
     let store = connect.store().clone();
+    let (quit, done) = watch::channel(false);
+    let ring = tokio::spawn(ring::run(store.clone(), node, name, reload(&config, &random), done));
+    let secret = connect.signing_secret().await?;
     let (tell, stop) = watch::channel(false);
     let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
     let deliveries = tokio::spawn(deliver.run(stop.clone()));
@@ -63,6 +72,8 @@ pub async fn run() -> anyhow::Result<()> {
     }
     let _ = tokio::time::timeout(GRACE, deliveries).await;
     let _ = tokio::time::timeout(GRACE, sweep).await;
+    let _ = quit.send(true);
+    let _ = tokio::time::timeout(GRACE, ring).await;
     let _ = tokio::time::timeout(GRACE, store.close()).await;
     Ok(())
 }
@@ -80,6 +91,23 @@ fn service(
     let settings =
         Settings { public_url: config.server.public_url.clone(), product_name: config.product_name.clone() };
     Ok(Web::new(connect, pages, settings, stop).service())
+}
+
+/// What this server is called in the list of nodes: its machine and port.
+fn node_name(config: &Config) -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", machine.trim(), config.server.listen.port())
+}
+
+/// How the key file is read again; a ring from the settings is fixed.
+fn reload(config: &Config, random: &Random) -> Option<Reload> {
+    if config.keys.ring.is_some() {
+        return None;
+    }
+    let (file, random) = (config.keys.file.clone(), random.clone());
+    Some(Box::new(move || {
+        vestibule::config::read_key_file(&file, random.clone()).map_err(|error| error.to_string())
+    }))
 }
 
 /// One server per embedded database; whatever a former one held when it died is free again.

@@ -14,7 +14,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
-pub use keyfile::{KeyFileError, create as create_key_file, read as read_key_file};
+pub use keyfile::{
+    KeyFileError, add as add_key, create as create_key_file, read as read_key_file, remove as remove_key,
+};
 pub use public_url::PublicUrl;
 
 use crate::kernel::random::Random;

@@ -9,6 +9,7 @@ mod deliveries;
 mod ending;
 mod error;
 mod keys;
+mod secrets;
 mod sessions;
 mod settle;
 mod view;
@@ -22,6 +23,7 @@ pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
 pub use keys::{CREDENTIALS, MANAGE, NewKey};
+pub use secrets::{KeyStatus, KeyTrouble, Progress};
 pub use sessions::{CreatedSession, Goal, NewSession, Page, SessionView};
 pub use view::{View, Watching};
 

@@ -108,10 +108,12 @@ impl Key {
     }
 }
 
-/// The keys we hold: the first seals, all of them open.
+/// The keys we hold: one of them seals (the first, unless another was named), all of them open.
 #[derive(Clone)]
 pub struct KeyRing {
     keys: Vec<Key>,
+    /// The place of the key that seals.
+    sealing: usize,
     random: Random,
 }
 
@@ -121,7 +123,7 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::Empty`] without a key.
     pub fn new(keys: Vec<Key>, random: Random) -> Result<Self, SealError> {
-        if keys.is_empty() { Err(SealError::Empty) } else { Ok(Self { keys, random }) }
+        if keys.is_empty() { Err(SealError::Empty) } else { Ok(Self { keys, sealing: 0, random }) }
     }
 
     /// Reads the lines of a key file (`id:base64`, one a line or separated by commas; `#` starts a comment).
@@ -142,14 +144,34 @@ impl KeyRing {
         Self::new(keys, random)
     }
 
-    /// The names of all keys, the sealing one first.
+    /// The names of all keys in the ring's own order: the first is the one that shall seal.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(Key::id)
     }
 
-    /// Seals `plain` for one place, under the first key.
+    /// The name of the key that seals.
+    pub fn seals(&self) -> &str {
+        self.keys[self.sealing].id()
+    }
+
+    /// The same keys, with the named one sealing; `None` when the ring lacks it.
+    pub fn sealing_under(&self, id: &str) -> Option<Self> {
+        let sealing = self.keys.iter().position(|key| key.id == id)?;
+        Some(Self { sealing, ..self.clone() })
+    }
+
+    /// What bytes sealed under the named key begin with.
+    pub fn mark_of(id: &str) -> Vec<u8> {
+        let mut mark = Vec::with_capacity(2 + id.len());
+        mark.push(FORMAT);
+        mark.push(id.len() as u8);
+        mark.extend(id.as_bytes());
+        mark
+    }
+
+    /// Seals `plain` for one place, under the key that seals.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Vec<u8> {
-        self.seal_with(&self.keys[0], place, plain)
+        self.seal_with(&self.keys[self.sealing], place, plain)
     }
 
     /// Seals under the named key, if the ring has it: every key keeps a canary of its own.
@@ -160,9 +182,7 @@ impl KeyRing {
     fn seal_with(&self, key: &Key, place: Place<'_>, plain: &[u8]) -> Vec<u8> {
         let salt: [u8; SALT] = self.random.bytes();
         let mut sealed = Vec::with_capacity(2 + key.id.len() + SALT + plain.len() + AES_256_GCM.tag_len());
-        sealed.push(FORMAT);
-        sealed.push(key.id.len() as u8);
-        sealed.extend(key.id.as_bytes());
+        sealed.extend(Self::mark_of(&key.id));
         sealed.extend(salt);
         let mut body = plain.to_vec();
         // Each derived key seals exactly once, so a constant nonce never repeats under one key.

@@ -14,8 +14,10 @@ mod events;
 mod fragments;
 mod keys;
 mod migrate;
+mod nodes;
 mod readers;
 mod release;
+mod reseal;
 mod sessions;
 mod tx;
 mod values;
@@ -23,7 +25,7 @@ mod wake;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -31,7 +33,7 @@ use sqlx::ConnectOptions;
 use sqlx::any::AnyConnectOptions;
 use sqlx::postgres::PgListener;
 use sqlx::sqlite::SqliteConnectOptions;
-use tokio::sync::{RwLock, broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use accounts::{Account, AccountFilter, AccountUpdate};
 pub use attempts::{Attempt, Shown};
@@ -40,6 +42,8 @@ pub use error::{Error, Result};
 pub use events::{Endpoint, Event};
 pub use fragments::{Kind, sqlite_url};
 pub use keys::ApiKey;
+pub use nodes::Node;
+pub use reseal::{Counted, Reached, Resealed, SEALED, SealedColumn};
 pub use sessions::{Session, SessionFilter, SessionUpdate};
 pub use tx::{Db, Tx};
 pub use wake::Wake;
@@ -70,7 +74,7 @@ pub struct Store {
     /// SQLite's one writer; `None` on PostgreSQL.
     writer: Option<mpsc::Sender<Box<dyn Job>>>,
     /// Read by every write under way on PostgreSQL, so that closing can wait for them.
-    running: Arc<RwLock<()>>,
+    running: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Store {
@@ -86,7 +90,8 @@ impl Store {
             tracing::info!(?applied, "the database schema was brought up to date");
         }
         let bell = Bell::new();
-        let shared = Shared { ring: Arc::new(ring), kind, clock, random };
+        let ring = Arc::new(RwLock::new(Arc::new(ring)));
+        let shared = Shared { ring, kind, clock, random };
         let writer = match kind {
             Kind::Sqlite => {
                 let (sender, jobs) = mpsc::channel(4096);
@@ -101,7 +106,8 @@ impl Store {
             }
         };
         let store = Self { readers, shared, bell, writer, running: Arc::default() };
-        store.check_ring().await?;
+        store.check_ring(&store.shared.ring()).await?;
+        store.choose_key().await?;
         Ok(store)
     }
 
@@ -224,14 +230,20 @@ impl Store {
     /// Waits until every write that was begun has ended, also those whose callers went away, and closes the
     /// connections. SQLite's own writer ends when the last clone of the store is gone.
     pub async fn close(self) {
+        if let Err(error) = self.drain().await {
+            tracing::error!(error = %error, "the last writes may not have been committed");
+        }
+        self.readers.close().await;
+    }
+
+    /// Returns when every write of this process that was begun before has ended.
+    async fn drain(&self) -> Result<()> {
         if self.writer.is_some() {
             // Writes are run in the order they came, so this one's answer is the answer to all before it.
-            if let Err(error) = self.write((), |(), _| Box::pin(async { Ok(()) })).await {
-                tracing::error!(error = %error, "the last writes may not have been committed");
-            }
+            self.write((), |(), _| Box::pin(async { Ok(()) })).await?;
         }
         drop(self.running.write().await);
-        self.readers.close().await;
+        Ok(())
     }
 }
 

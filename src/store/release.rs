@@ -4,8 +4,8 @@ use super::Store;
 use super::error::Result;
 
 impl Store {
-    /// Lets go of everything a former process on this file held: deliveries and attempts. Only for the embedded
-    /// database, where the caller holds the file's lock and no other process can be at work.
+    /// Lets go of everything a former process on this file held: deliveries, attempts, its place among the nodes.
+    /// Only for the embedded database, where the caller holds the file's lock and no other server can be at work.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -23,6 +23,7 @@ impl Store {
                 )
                 .execute(tx.conn())
                 .await?;
+                sqlx::query("DELETE FROM nodes").execute(tx.conn()).await?;
                 Ok(())
             })
         })

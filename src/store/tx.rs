@@ -2,7 +2,7 @@
 //! The tables' own files add their functions to these two types.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sqlx::AnyConnection;
 use zeroize::Zeroizing;
@@ -19,10 +19,17 @@ use crate::kernel::seal::{KeyRing, Place};
 /// What every connection shares.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
-    pub(super) ring: Arc<KeyRing>,
+    pub(super) ring: Arc<RwLock<Arc<KeyRing>>>,
     pub(super) kind: Kind,
     pub(super) clock: Clock,
     pub(super) random: Random,
+}
+
+impl Shared {
+    /// The ring as it stands at this moment: it is exchanged while others seal and open.
+    pub(super) fn ring(&self) -> Arc<KeyRing> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 pub(super) enum Conn {
@@ -45,7 +52,7 @@ impl Db {
     }
 
     pub(super) fn seal(&self, table: &str, column: &str, id: &str, version: i64, plain: &[u8]) -> Vec<u8> {
-        self.shared.ring.seal(Place { table, column, id, version }, plain)
+        self.shared.ring().seal(Place { table, column, id, version }, plain)
     }
 
     pub(super) fn open(
@@ -56,7 +63,7 @@ impl Db {
         version: i64,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let opened = self.shared.ring.open(Place { table, column, id, version }, sealed);
+        let opened = self.shared.ring().open(Place { table, column, id, version }, sealed);
         opened.map_err(|error| Error::corrupt(table, format!("{column} of {id}: {error}")))
     }
 }

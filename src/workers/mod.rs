@@ -2,6 +2,7 @@
 //! down, by the use cases.
 
 pub mod deliver;
+pub mod ring;
 mod schedule;
 mod sign;
 pub mod sweep;

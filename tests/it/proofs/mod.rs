@@ -9,4 +9,4 @@ mod races;
 mod scanners;
 mod secrets;
 mod startup;
-mod walk;
+pub mod walk;

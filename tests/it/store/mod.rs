@@ -12,6 +12,7 @@ mod lists;
 mod postgres;
 mod races;
 mod rings;
+mod rotation;
 mod rows;
 mod sealing;
 mod state;
@@ -84,6 +85,15 @@ both! {
         a_key_of_the_same_name_with_other_bytes_is_refused
         two_fresh_rings_cannot_both_found_one_database
         values_of_the_installation_are_made_once
+    }
+    rotation {
+        a_key_seals_only_when_every_live_node_holds_it
+        a_node_that_starts_without_an_added_key_is_refused
+        a_node_that_left_is_not_waited_for
+        a_ring_that_lacks_a_key_in_use_is_not_loaded
+        everything_is_sealed_again_a_row_at_a_time_and_nothing_twice
+        a_retired_key_is_not_needed_and_never_seals_again
+        changes_and_sealing_again_race_without_losing_either
     }
     transactions {
         what_succeeds_is_there_and_what_fails_leaves_nothing

@@ -2,7 +2,7 @@
 
 use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AccountId, AttemptId};
-use vestibule::kernel::seal::Place;
+use vestibule::kernel::seal::{Key, Place};
 use vestibule::kernel::words::{AttemptState, DeliveryState, Status};
 use vestibule::store::{AccountFilter, AccountUpdate, SessionFilter, Store, Try};
 use zeroize::Zeroizing;
@@ -27,13 +27,13 @@ const SEALED: &[(&str, &str, &str)] = &[
     ("sealed_values", "value", "id"),
 ];
 
-struct Filled {
-    account: AccountId,
-    attempt: AttemptId,
+pub struct Filled {
+    pub account: AccountId,
+    pub attempt: AttemptId,
 }
 
 /// One row in every table, each secret of it [`PLAIN`].
-async fn fill(store: &Store, lane: &str) -> Filled {
+pub async fn fill(store: &Store, lane: &str) -> Filled {
     let mut session = session();
     session.request = Zeroizing::new(PLAIN.to_vec());
     insert_session(store, &session).await.unwrap();
@@ -64,6 +64,11 @@ async fn fill(store: &Store, lane: &str) -> Filled {
 
 /// Whether every row of a table can be read; secrets of accounts are opened as the engine will.
 async fn readable(database: &Database, store: &Store, table: &str, column: &str) -> bool {
+    readable_with(database, store, table, column, database.key()).await
+}
+
+/// The same with another key than the database's first.
+pub async fn readable_with(database: &Database, store: &Store, table: &str, column: &str, key: Key) -> bool {
     let mut db = store.read().await.unwrap();
     match (table, column) {
         ("sessions", _) => !is_corrupt(&db.sessions(&SessionFilter { limit: 9, ..Default::default() }).await),
@@ -88,7 +93,7 @@ async fn readable(database: &Database, store: &Store, table: &str, column: &str)
             secrets.iter().zip(&ids).zip(&versions).all(|((sealed, id), version)| {
                 let version = version.parse().unwrap();
                 let place = Place { table: "accounts", column: "secret", id, version };
-                ring(vec![database.key()]).open(place, sealed).is_ok()
+                ring(vec![key.clone()]).open(place, sealed).is_ok()
             })
         }
         ("endpoints", _) => {
@@ -118,7 +123,7 @@ async fn readable(database: &Database, store: &Store, table: &str, column: &str)
             drop(db);
             !is_corrupt(&store.marker().await)
                 && !is_corrupt(&store.signing_secret().await)
-                && database.open_with(vec![database.key()]).await.is_ok()
+                && database.open_with(vec![key]).await.is_ok()
         }
     }
 }
