@@ -42,6 +42,8 @@ CREATE TABLE sessions (
     attempt_id TEXT,
     secrets_tried BIGINT NOT NULL,
     cause TEXT,
+    -- Where in its backend's trace it was asked for (W3C traceparent).
+    trace TEXT,
     seq BIGINT NOT NULL,
     version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -129,6 +131,7 @@ CREATE TABLE deliveries (
     lease_until BIGINT,
     version BIGINT NOT NULL,
     body BYTEA,
+    trace TEXT,
     created_at BIGINT NOT NULL,
     ended_at BIGINT
 );

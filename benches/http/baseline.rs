@@ -108,6 +108,7 @@ fn row(bare: &Bare, body: &Value) -> (Session, Token) {
         attempt_id: None,
         secrets_tried: 0,
         cause: None,
+        trace: None,
         seq: 0,
         version: 1,
         created_at: now,

@@ -15,7 +15,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 use vestibule::config::{self, Config, KeyFileError};
 use vestibule::connect::{Absence, Connect, Limits};
 use vestibule::contract::Context;
@@ -23,6 +26,7 @@ use vestibule::kernel::clock::Clock;
 use vestibule::kernel::egress::{Egress, Setup};
 use vestibule::kernel::random::Random;
 use vestibule::kernel::seal::KeyRing;
+use vestibule::kernel::traces::TARGET;
 use vestibule::providers;
 use vestibule::store::{Address, Store, sqlite_url};
 
@@ -43,17 +47,25 @@ pub fn load() -> anyhow::Result<Config> {
         .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))
 }
 
-/// Starts logging, to standard error.
-pub fn log(config: &Config) -> anyhow::Result<()> {
+/// Starts logging, to standard error, and whatever else listens to what happens.
+pub fn log(config: &Config, more: Option<Listener>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log.filter).context("log: must be a level or a filter")?;
-    let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log.json {
-        writer.json().init();
+    // Spans are for traces; in the log they would repeat what its lines say.
+    let filter = filter.and(filter_fn(|about| about.target() != TARGET));
+    let writer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines: Listener = if config.log.json {
+        writer.json().with_filter(filter).boxed()
     } else {
-        writer.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
-    }
+        writer.with_ansi(std::io::stderr().is_terminal()).with_target(false).with_filter(filter).boxed()
+    };
+    let mut all = vec![lines];
+    all.extend(more);
+    tracing_subscriber::registry().with(all).init();
     Ok(())
 }
+
+/// Something that listens to what happens.
+pub type Listener = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The address of the database.
 pub fn address(config: &Config) -> Address {
@@ -83,7 +95,12 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
         .await
         .context("the database could not be opened")?;
     let cx = Context { egress: egress.clone(), clock: clock.clone(), random: random.clone() };
-    let limits = Limits { session_life: config.session_life, ..Limits::default() };
+    let limits = Limits {
+        session_life: config.session_life,
+        keep_sessions: config.keep_sessions,
+        keep_deliveries: config.keep_deliveries,
+        ..Limits::default()
+    };
     let connect = Connect::new(store, catalogue, absent, cx, limits).await?;
     Ok(Core { config, connect, egress, clock, random })
 }
@@ -102,7 +119,7 @@ pub fn egress(config: &Config) -> anyhow::Result<Egress> {
 pub async fn quiet_core() -> anyhow::Result<Core> {
     let mut config = load()?;
     config.log.filter = "warn".to_owned();
-    log(&config)?;
+    log(&config, None)?;
     core(config).await
 }
 

@@ -11,6 +11,7 @@ use vestibule::config::Config;
 use vestibule::connect::Connect;
 use vestibule::kernel::ids::NodeId;
 use vestibule::kernel::random::Random;
+use vestibule::kernel::traces::Traces;
 use vestibule::pages::{Pages, ProviderWords};
 use vestibule::store::{Kind, Store};
 use vestibule::web::{Settings, Web};
@@ -26,7 +27,9 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Runs it.
 pub async fn run() -> anyhow::Result<()> {
     let config = super::load()?;
-    super::log(&config)?;
+    let traces = traces(&config)?;
+    let (traces, listener) = traces.map_or((None, None), |(traces, listener)| (Some(traces), Some(listener)));
+    super::log(&config, listener)?;
     let core = super::core(config).await?;
     // Held as long as the process lives: two servers on one embedded database would deliver twice.
     let _lock = lock(&core).await?;
@@ -35,6 +38,12 @@ pub async fn run() -> anyhow::Result<()> {
     let listener = TcpListener::bind(core.config.server.listen)
         .await
         .with_context(|| format!("could not listen on {}", core.config.server.listen))?;
+    let figures = match core.config.server.metrics {
+        Some(address) => {
+            Some(TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}"))?)
+        }
+        None => None,
+    };
     // Before anything is sealed here: from now on nobody seals with a key that this node lacks.
     let node = NodeId::new(core.clock.now(), &core.random);
     let name = node_name(&core.config);
@@ -50,6 +59,11 @@ pub async fn run() -> anyhow::Result<()> {
     let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
     let deliveries = tokio::spawn(deliver.run(stop.clone()));
     let sweep = tokio::spawn(sweep::run(connect.clone(), stop.clone()));
+    if let Some(listener) = figures {
+        tracing::info!(listen = %listener.local_addr()?, "figures can be read");
+        let figures = vestibule::web::metrics(connect.clone());
+        tokio::spawn(async move { axum::serve(listener, figures).await });
+    }
     let service = service(connect, &config, stop.clone())?;
     tracing::info!(listen = %listener.local_addr()?, public_url = config.server.public_url.origin(), "ready");
     tokio::spawn(async move {
@@ -75,7 +89,22 @@ pub async fn run() -> anyhow::Result<()> {
     let _ = quit.send(true);
     let _ = tokio::time::timeout(GRACE, ring).await;
     let _ = tokio::time::timeout(GRACE, store.close()).await;
+    if let Some(traces) = traces {
+        // The exporter asks from a thread of its own, on this runtime.
+        let _ = tokio::task::spawn_blocking(move || traces.stop()).await;
+    }
     Ok(())
+}
+
+/// The export of traces, where a collector is named.
+fn traces(config: &Config) -> anyhow::Result<Option<(Traces, super::Listener)>> {
+    let egress = &config.egress;
+    match &config.otlp_endpoint {
+        Some(url) => Traces::start(url, egress.dns_server, egress.extra_ca_file.as_deref())
+            .map(Some)
+            .map_err(anyhow::Error::msg),
+        None => Ok(None),
+    }
 }
 
 fn service(

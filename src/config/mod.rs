@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 pub use keyfile::{
     KeyFileError, add as add_key, create as create_key_file, read as read_key_file, remove as remove_key,
@@ -40,6 +41,12 @@ pub struct Config {
     pub product_name: Option<String>,
     /// A session lives no longer than this.
     pub session_life: Duration,
+    /// How long sessions that ended are kept, and events.
+    pub keep_sessions: Duration,
+    /// How long calls that were done or given up are kept.
+    pub keep_deliveries: Duration,
+    /// A collector of traces.
+    pub otlp_endpoint: Option<Url>,
     /// Logging.
     pub log: Log,
     /// Each provider's own section, raw: the provider reads it.
@@ -53,6 +60,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// How people reach it.
     pub public_url: PublicUrl,
+    /// Where figures are read.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// The database.
@@ -109,6 +118,10 @@ struct Raw {
     extra_ca_file: String,
     product_name: String,
     session_max_days: i64,
+    keep_sessions_days: i64,
+    keep_deliveries_days: i64,
+    metrics_listen: String,
+    otlp_endpoint: String,
     log: String,
     log_format: String,
     providers: BTreeMap<String, toml::Table>,
@@ -124,15 +137,20 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
         providers: impl FnOnce(&BTreeMap<String, toml::Table>) -> Vec<String>,
     ) -> Result<Self, Vec<String>> {
+        let environment: Vec<(String, String)> = environment.into_iter().collect();
+        let collector = environment.iter().find(|(name, _)| name == COLLECTOR).map(|(_, url)| url.clone());
         let (table, found) = layers::merged(environment);
         let mut problems = Problems(found);
-        let raw: Raw = match table.try_into() {
+        let mut raw: Raw = match table.try_into() {
             Ok(raw) => raw,
             Err(error) => {
                 problems.0.push(toml::de::Error::message(&error).to_owned());
                 return Err(problems.0);
             }
         };
+        if raw.otlp_endpoint.trim().is_empty() {
+            raw.otlp_endpoint = collector.unwrap_or_default();
+        }
         problems.0.extend(providers(&raw.providers));
         let config = raw.read(&mut problems);
         match config {
@@ -141,6 +159,9 @@ impl Config {
         }
     }
 }
+
+/// The name under which other programs are told, too, where traces go.
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 #[derive(Default)]
 struct Problems(Vec<String>);
@@ -187,6 +208,19 @@ impl Raw {
         }
         let connections = problems.range("database_connections", self.database_connections, 1, 200);
         let days = problems.range("session_max_days", self.session_max_days, 1, 365);
+        let kept = |problems: &mut Problems, key: &str, days| {
+            problems.range(key, days, 1, 3650).map(|days| Duration::from_secs(u64::from(days) * 24 * 3600))
+        };
+        let keep_sessions = kept(problems, "keep_sessions_days", self.keep_sessions_days);
+        let keep_deliveries = kept(problems, "keep_deliveries_days", self.keep_deliveries_days);
+        let metrics = match non_empty(&self.metrics_listen) {
+            Some(text) => problems.note("metrics_listen", address(text)).map(Some),
+            None => Some(None),
+        };
+        let otlp_endpoint = match non_empty(&self.otlp_endpoint) {
+            Some(text) => problems.note("otlp_endpoint", collector(text)).map(Some),
+            None => Some(None),
+        };
         let json = match self.log_format.as_str() {
             "json" => Some(true),
             "text" => Some(false),
@@ -204,7 +238,7 @@ impl Raw {
         let key_file =
             non_empty(&self.key_file).map_or_else(|| data_dir.join("vestibule.key"), PathBuf::from);
         Some(Config {
-            server: Server { listen: listen?, public_url: public_url? },
+            server: Server { listen: listen?, public_url: public_url?, metrics: metrics? },
             database: Database { url, connections: connections? },
             keys: Keys { ring: non_empty(self.keys.reveal()).map(Secret::new), file: key_file },
             egress: Egress {
@@ -214,6 +248,9 @@ impl Raw {
             },
             product_name: non_empty(&self.product_name).map(str::to_owned),
             session_life: Duration::from_secs(u64::from(days?) * 24 * 3600),
+            keep_sessions: keep_sessions?,
+            keep_deliveries: keep_deliveries?,
+            otlp_endpoint: otlp_endpoint?,
             log: Log { filter: self.log, json: json? },
             providers: self.providers,
             data_dir,
@@ -223,6 +260,13 @@ impl Raw {
 
 fn non_empty(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+fn collector(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("must be a URL such as http://127.0.0.1:4318".to_owned()),
+    }
 }
 
 fn networks(texts: &[String], loopback_allowed: bool) -> Result<Vec<IpNet>, String> {

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use super::claims::holds;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, decode};
 use crate::contract::{Action, Actor, Answer, FieldKind, Next, Notice, State, Step, Text, Tone, Trouble};
+use crate::kernel::figures::figures;
 use crate::kernel::ids::SessionId;
 use crate::kernel::random::Token;
 use crate::kernel::secret::Secret;
+use crate::kernel::traces;
 use crate::kernel::words::SessionState;
 use crate::store::{self, Attempt, Session, SessionUpdate};
 
@@ -67,7 +70,16 @@ impl Connect {
             Some(taken) => {
                 let connect = self.clone();
                 // The call goes on when the browser goes away: whoever comes back finds its result.
-                let call = tokio::spawn(async move { connect.call(taken, answer).await });
+                let span = tracing::info_span!(
+                    target: traces::TARGET,
+                    "wizard.answer",
+                    session.id = %taken.session.id,
+                    provider = taken.attempt.provider,
+                    step = taken.shown.step.name,
+                );
+                let span = traces::below(span, taken.session.trace.as_ref());
+                let call = async move { connect.call(taken, answer).await };
+                let call = tokio::spawn(call.instrument(span));
                 call.await.map_err(|error| Error::internal("asking the provider", error))??;
             }
             None => self.wait(id, cookie).await?,
@@ -147,7 +159,16 @@ impl Connect {
             let provider = self.provider(&attempt.provider)?.clone();
             let before = shown.step.clone();
             let call = provider.answer(&self.cx, shown.state.clone(), answer);
-            match self.hold(&attempt, &by, call).await {
+            let span = tracing::info_span!(
+                target: traces::TARGET,
+                "provider.call",
+                otel.kind = "client",
+                provider = attempt.provider,
+            );
+            let begun = Instant::now();
+            let called = self.hold(&attempt, &by, call).instrument(span).await;
+            figures().provider(&attempt.provider, begun.elapsed());
+            match called {
                 None => return Ok(()),
                 Some(Ok(Next::Step { mut step, state })) => {
                     step.attempts_left = step.asks_secret().then(|| u32::try_from(left).unwrap_or(0));

@@ -1,11 +1,14 @@
 //! Claims: a person's POST binds the session to that browser. A GET spends nothing; a later claim from another
 //! browser takes over only when it says so explicitly, inherits nothing, and never while an answer is being checked.
 
+use tracing::Instrument;
+
 use super::{Connect, Error, Result, SessionView, encode};
 use crate::contract::{Begin, Next, Target};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::random::{Token, hash};
+use crate::kernel::traces;
 use crate::kernel::words::{AttemptState, EventKind, Purpose, SessionState};
 use crate::store::{self, Attempt, Session, SessionUpdate, Wake};
 
@@ -168,13 +171,20 @@ impl Connect {
                 Some(before) => self.claim_cookie(&session.id, session.claim_no + 1, before),
                 None => Token::new(self.random()),
             };
+            let span = tracing::info_span!(
+                target: traces::TARGET,
+                "wizard.open",
+                session.id = %session.id,
+                takeover,
+            );
+            let span = traces::below(span, session.trace.as_ref());
             let claiming = Claiming {
                 id: session.id.clone(),
                 cookie_hash: cookie.hash(),
                 takeover,
                 limit: self.limits.takeovers,
                 now: self.now(),
-                attempt: self.begin(&look, host).await?,
+                attempt: self.begin(&look, host).instrument(span).await?,
             };
             match self.store.write(claiming, |claiming, tx| Box::pin(claim(claiming, tx))).await {
                 Ok(()) => {

@@ -4,6 +4,7 @@
 use super::claims::holds;
 use super::{Connect, Error, Result, SessionView, View};
 use crate::kernel::clock::Millis;
+use crate::kernel::figures::figures;
 use crate::kernel::ids::SessionId;
 use crate::kernel::words::{EventKind, SessionState};
 use crate::store::{self, Event, SessionUpdate, Tx, Wake};
@@ -75,6 +76,10 @@ impl Connect {
         let ending = Ending { id: id.clone(), from, state, kind, cause, claim_no, now: self.now() };
         match self.store.write(ending, |ending, tx| Box::pin(end(ending, tx))).await {
             Err(store::Error::NotFound) => Err(Error::NotFound("session")),
+            Ok(true) => {
+                figures().ended(state.as_str());
+                Ok(true)
+            }
             other => Ok(other?),
         }
     }

@@ -12,6 +12,7 @@ mod keys;
 mod secrets;
 mod sessions;
 mod settle;
+mod sweep;
 mod view;
 
 use std::collections::BTreeMap;
@@ -56,11 +57,22 @@ pub struct Limits {
     pub secrets_per_session: i64,
     /// How often a session may move to another browser.
     pub takeovers: i64,
+    /// How long sessions that ended are kept, and events.
+    pub keep_sessions: Duration,
+    /// How long calls that were done or given up are kept.
+    pub keep_deliveries: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { session_life: Duration::from_secs(30 * 24 * 3600), secrets_per_session: 10, takeovers: 5 }
+        let month = Duration::from_secs(30 * 24 * 3600);
+        Self {
+            session_life: month,
+            secrets_per_session: 10,
+            takeovers: 5,
+            keep_sessions: month,
+            keep_deliveries: month,
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use url::Url;
 
 use super::{Absence, Broken, Connect, Error, Request, Result, Target, decode, encode};
 use crate::kernel::clock::Millis;
+use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, EndpointId, SessionId};
 use crate::kernel::random::Token;
+use crate::kernel::traces;
 use crate::kernel::words::{Dialect, EventKind, Purpose, SessionState};
 use crate::store::{Endpoint, Session, SessionFilter};
 
@@ -113,6 +115,7 @@ impl Connect {
             attempt_id: None,
             secrets_tried: 0,
             cause: None,
+            trace: traces::current(),
             seq: 0,
             version: 1,
             created_at: now,
@@ -130,6 +133,7 @@ impl Connect {
                 })
             })
             .await?;
+        figures().sessions_created.inc();
         Ok(CreatedSession { session, secret })
     }
 

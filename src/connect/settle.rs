@@ -10,6 +10,7 @@ use super::ending;
 use super::{Connect, Details, Error, Result, decode, encode};
 use crate::contract::{Begin, Connected, Next, Notice, State, Step, Text, Tone};
 use crate::kernel::clock::Millis;
+use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
 use crate::kernel::words::{AttemptState, EventKind, Purpose, SessionState, Status};
 use crate::store::{self, Account, AccountUpdate, Attempt, Session, SessionUpdate, Tx, Wake};
@@ -170,16 +171,24 @@ impl Connect {
     }
 }
 
-/// One line for the operator about what was saved.
+/// One line for the operator about what was saved, and a count.
 fn tell(saving: &Saving) {
     let (session, provider) = (&saving.session, &saving.attempt.provider);
+    let figures = figures();
     match &saving.change {
         Change::Step { name, refusal: Some(code), .. } => {
+            figures.outcome(provider, "refused", code);
             tracing::info!(session.id = %session, provider, step = name, cause = code, "a step was refused");
         }
-        Change::Step { .. } => {}
-        Change::Connected(_) => tracing::info!(session.id = %session, provider, "an account was connected"),
+        Change::Step { .. } => figures.outcome(provider, "step", ""),
+        Change::Connected(_) => {
+            figures.outcome(provider, "connected", "");
+            figures.ended(SessionState::Connected.as_str());
+            tracing::info!(session.id = %session, provider, "an account was connected");
+        }
         Change::Failed { code } => {
+            figures.outcome(provider, "failed", code);
+            figures.ended(SessionState::Failed.as_str());
             tracing::info!(session.id = %session, provider, cause = code, "a session failed");
         }
     }

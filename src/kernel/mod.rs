@@ -3,8 +3,10 @@
 
 pub mod clock;
 pub mod egress;
+pub mod figures;
 pub mod ids;
 pub mod random;
 pub mod seal;
 pub mod secret;
+pub mod traces;
 pub mod words;

@@ -9,6 +9,7 @@ use super::error::{Error, Result};
 use super::{Db, Tx, Wake};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{DeliveryId, EndpointId, EventId};
+use crate::kernel::traces::Parent;
 use crate::kernel::words::DeliveryState;
 
 const TABLE: &str = "deliveries";
@@ -39,6 +40,8 @@ pub struct Delivery {
     pub leased_by: Option<String>,
     /// Raised by every change.
     pub version: i64,
+    /// Where in a trace it was set on its way.
+    pub trace: Option<Parent>,
     /// What is sent, from the first try on; sealed at rest.
     pub body: Option<Zeroizing<Vec<u8>>>,
     /// When it was made.
@@ -93,7 +96,7 @@ pub struct DeliveryFilter {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, event_id, endpoint_id, subject, seq, state, tries, due_at, leased_by, version, body, ",
+            "SELECT id, event_id, endpoint_id, subject, seq, state, tries, due_at, leased_by, version, body, trace, ",
             "created_at, ended_at FROM deliveries ",
             $tail
         )
@@ -132,6 +135,7 @@ impl Db {
                 Some(sealed) => Some(self.open(TABLE, BODY, id.as_str(), 1, &sealed)?),
                 None => None,
             },
+            trace: columns.maybe_word(Parent::parse)?,
             created_at: columns.time()?,
             ended_at: columns.maybe_time()?,
             id,

@@ -231,8 +231,9 @@ impl Tx {
         let id = DeliveryId::new(event.at, &self.shared.random);
         sqlx::query(
             "INSERT INTO deliveries (id, event_id, endpoint_id, subject, seq, lane, state, out_of_order, tries, due_at, \
-             leased_by, lease_until, version, body, created_at, ended_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, NULL, NULL, 1, NULL, $8, NULL)",
+             leased_by, lease_until, version, body, trace, created_at, ended_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, NULL, NULL, 1, NULL, \
+             COALESCE($9, (SELECT trace FROM sessions WHERE id = $10)), $8, NULL)",
         )
         .bind(id.as_str())
         .bind(event.id.as_str())
@@ -242,6 +243,8 @@ impl Tx {
         .bind(&*endpoint.lane)
         .bind(DeliveryState::Due.as_str())
         .bind(event.at.0)
+        .bind(self.trace.as_ref().map(|at| at.as_str().to_owned()))
+        .bind(endpoint.session_id.as_ref().map(SessionId::as_str))
         .execute(self.conn())
         .await?;
         self.wake(Wake::Deliveries);

@@ -19,6 +19,7 @@ mod readers;
 mod release;
 mod reseal;
 mod sessions;
+mod sweep;
 mod tx;
 mod values;
 mod wake;
@@ -45,12 +46,14 @@ pub use keys::ApiKey;
 pub use nodes::Node;
 pub use reseal::{Counted, Reached, Resealed, SEALED, SealedColumn};
 pub use sessions::{Session, SessionFilter, SessionUpdate};
+pub use sweep::Backlog;
 pub use tx::{Db, Tx};
 pub use wake::Wake;
 
 use crate::kernel::clock::Clock;
 use crate::kernel::random::Random;
 use crate::kernel::seal::KeyRing;
+use crate::kernel::traces;
 use readers::{Reader, Readers};
 use tx::{Conn, Shared};
 use wake::Bell;
@@ -130,6 +133,11 @@ impl Store {
         Some(options.get_filename().to_owned())
     }
 
+    /// How many reading connections (on PostgreSQL: connections) are in use at this moment.
+    pub fn connections_used(&self) -> i64 {
+        self.readers.lent()
+    }
+
     /// Which database it is.
     pub fn kind(&self) -> Kind {
         self.shared.kind
@@ -158,7 +166,7 @@ impl Store {
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write { context, run, kept: None, reply });
+        let job = Box::new(Write { context, run, trace: traces::current(), kept: None, reply });
         match &self.writer {
             Some(writer) => writer.send(job).await.map_err(|_| stopped())?,
             None => {

@@ -88,6 +88,14 @@ impl Readers {
         Ok(Reader::File(Borrowed { conn: Some(conn), file: file.clone(), _turn: turn }))
     }
 
+    /// How many are given out.
+    pub(super) fn lent(&self) -> i64 {
+        match self {
+            Self::Pool(pool) => i64::from(pool.size()) - pool.num_idle() as i64,
+            Self::File(file) => i64::from(file.all) - file.turns.available_permits() as i64,
+        }
+    }
+
     /// Closes them all, once those that are lent are back; nobody gets one from now on.
     pub(super) async fn close(&self) {
         let file = match self {

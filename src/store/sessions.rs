@@ -8,6 +8,7 @@ use super::error::{Error, Result};
 use super::{Db, Tx};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, AttemptId, SessionId};
+use crate::kernel::traces::Parent;
 use crate::kernel::words::{Dialect, Purpose, SessionState};
 
 const TABLE: &str = "sessions";
@@ -48,6 +49,8 @@ pub struct Session {
     pub secrets_tried: i64,
     /// Why it ended, or what last went wrong: a stable code.
     pub cause: Option<String>,
+    /// Where in its backend's trace it was asked for.
+    pub trace: Option<Parent>,
     /// The number of its latest event.
     pub seq: i64,
     /// Raised by every change.
@@ -132,7 +135,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, dialect, purpose, state, link_hash, providers, request, name_mark, provider, account_id, cookie_hash, ",
-            "claim_no, claimed_at, attempt_id, secrets_tried, cause, seq, version, created_at, expires_at, ended_at ",
+            "claim_no, claimed_at, attempt_id, secrets_tried, cause, trace, seq, version, created_at, expires_at, ended_at ",
             "FROM sessions ",
             $tail
         )
@@ -159,6 +162,7 @@ impl Db {
             attempt_id: columns.maybe_word(|id| id.parse().ok())?,
             secrets_tried: columns.int()?,
             cause: columns.maybe_text()?,
+            trace: columns.maybe_word(Parent::parse)?,
             seq: columns.int()?,
             version: columns.int()?,
             created_at: columns.time()?,
@@ -248,9 +252,9 @@ impl Tx {
         let request = self.seal(TABLE, REQUEST, session.id.as_str(), 1, &session.request);
         sqlx::query(
             "INSERT INTO sessions (id, dialect, purpose, state, link_hash, providers, request, name_mark, provider, \
-             account_id, cookie_hash, claim_no, claimed_at, attempt_id, secrets_tried, cause, seq, version, created_at, \
+             account_id, cookie_hash, claim_no, claimed_at, attempt_id, secrets_tried, cause, trace, seq, version, created_at, \
              expires_at, ended_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
         )
         .bind(session.id.as_str())
         .bind(session.dialect.as_str())
@@ -268,6 +272,7 @@ impl Tx {
         .bind(session.attempt_id.as_ref().map(AttemptId::as_str))
         .bind(session.secrets_tried)
         .bind(session.cause.as_deref())
+        .bind(session.trace.as_ref().map(Parent::as_str))
         .bind(session.seq)
         .bind(session.version)
         .bind(session.created_at.0)

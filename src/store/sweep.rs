@@ -12,7 +12,7 @@ use super::{Db, Store, Tx};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{DeliveryId, EventId, SessionId};
 use crate::kernel::random::Random;
-use crate::kernel::words::DeliveryState;
+use crate::kernel::words::{DeliveryState, SessionState};
 
 /// A session that is over and on whose behalf no call is listed any more.
 macro_rules! session_is_over {
@@ -87,8 +87,7 @@ impl Tx {
     async fn remove(&mut self, sql: &'static str, ids: &[String], before: Millis) -> Result<Vec<String>> {
         let mut gone = Vec::with_capacity(ids.len());
         for id in ids {
-            let done =
-                sqlx::query(sql).bind(id.as_str()).bind(before.0).execute(self.conn()).await?;
+            let done = sqlx::query(sql).bind(id.as_str()).bind(before.0).execute(self.conn()).await?;
             if done.rows_affected() == 1 {
                 gone.push(id.clone());
             }
@@ -101,6 +100,38 @@ impl Tx {
             sqlx::query(sql).bind(id.as_str()).execute(self.conn()).await?;
         }
         Ok(())
+    }
+}
+
+/// What waits at this moment, on all nodes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Sessions that may still be used.
+    pub sessions_open: i64,
+    /// Deliveries on their way.
+    pub deliveries_due: i64,
+    /// When the oldest of these was made.
+    pub oldest_due: Option<Millis>,
+}
+
+impl Db {
+    /// What waits at this moment.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn backlog(&mut self, now: Millis) -> Result<Backlog> {
+        let open = "SELECT COUNT(*) FROM sessions WHERE state = $1 AND expires_at > $2";
+        let sessions_open = sqlx::query_scalar(open)
+            .bind(SessionState::Open.as_str())
+            .bind(now.0)
+            .fetch_one(self.conn())
+            .await?;
+        let row = sqlx::query("SELECT COUNT(*), MIN(created_at) FROM deliveries WHERE state = $1")
+            .bind(DeliveryState::Due.as_str())
+            .fetch_one(self.conn())
+            .await?;
+        let mut columns = Columns::of("deliveries", &row);
+        Ok(Backlog { sessions_open, deliveries_due: columns.int()?, oldest_due: columns.maybe_time()? })
     }
 }
 

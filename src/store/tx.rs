@@ -15,6 +15,7 @@ use super::writer::Job;
 use crate::kernel::clock::Clock;
 use crate::kernel::random::Random;
 use crate::kernel::seal::{KeyRing, Place};
+use crate::kernel::traces::Parent;
 
 /// What every connection shares.
 #[derive(Clone, Debug)]
@@ -72,11 +73,13 @@ impl Db {
 pub struct Tx {
     pub(super) db: Db,
     pub(super) wakes: Vec<Wake>,
+    /// Where in a trace whoever asked for this write is.
+    pub(super) trace: Option<Parent>,
 }
 
 impl Tx {
     pub(super) fn new(db: Db) -> Self {
-        Self { db, wakes: Vec::new() }
+        Self { db, wakes: Vec::new(), trace: None }
     }
 
     /// Tells whoever waits, once the transaction is committed.

@@ -18,6 +18,8 @@ use super::error::{Error, Result};
 use super::fragments::Kind;
 use super::tx::{Conn, Db, Tx};
 use super::wake::Bell;
+use crate::kernel::figures::figures;
+use crate::kernel::traces::Parent;
 
 /// At most this many writes are committed together …
 const BATCH: usize = 128;
@@ -36,6 +38,8 @@ pub(super) trait Job: Send {
 pub(super) struct Write<C, T> {
     pub(super) context: C,
     pub(super) run: for<'a> fn(&'a C, &'a mut Tx) -> BoxFuture<'a, Result<T>>,
+    /// Where in a trace its caller is.
+    pub(super) trace: Option<Parent>,
     pub(super) kept: Option<Result<T>>,
     pub(super) reply: oneshot::Sender<Result<T>>,
 }
@@ -43,6 +47,7 @@ pub(super) struct Write<C, T> {
 impl<C: Send + Sync, T: Send> Job for Write<C, T> {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            tx.trace.clone_from(&self.trace);
             let run = AssertUnwindSafe(async { (self.run)(&self.context, tx).await });
             // A panic must neither end the one writer nor leave its transaction to the connection's next user.
             let result = run.catch_unwind().await.unwrap_or_else(|_| {
@@ -164,6 +169,8 @@ impl Writer {
         if tx.raw("COMMIT").await.is_err() {
             return Batch::Broken;
         }
+        figures().batch.observe(done.len() as f64);
+        figures().commit_time.observe(begun.elapsed().as_secs_f64());
         self.bell.ring(std::mem::take(&mut tx.wakes));
         Batch::Committed
     }

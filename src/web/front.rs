@@ -6,15 +6,19 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use tracing::Instrument;
+
 use super::{Web, api, wizard};
 use crate::dialects::envelope::Kind;
+use crate::kernel::figures::figures;
 use crate::kernel::random::Random;
+use crate::kernel::traces::{self, Parent};
 use crate::pages::ProblemKind;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,14 +36,51 @@ pub(super) async fn accompany(mut request: Request, next: Next) -> Response {
     let id = format!("req_{}", URL_SAFE_NO_PAD.encode(Random::system().bytes::<12>()));
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, route) = (request.method().clone(), route(&request));
+    let pattern = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let began = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = in_trace(&id, &pattern, request, next).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let (status, took) = (response.status().as_u16(), began.elapsed().as_micros());
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    figures().request(word(&method), &pattern, status, took);
+    let took = took.as_micros();
     tracing::debug!(request.id = id, %method, route, status, took_us = took, "request");
+    response
+}
+
+/// The methods that HTTP knows; anybody can send others.
+fn word(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.into_iter().find(|known| method == known).unwrap_or("OTHER")
+}
+
+/// Runs a backend's request in a span, below the place in a trace that its caller names. A person's requests belong to
+/// the trace of their session, which only the use cases know.
+async fn in_trace(id: &str, pattern: &str, request: Request, next: Next) -> Response {
+    if ["none", "/connect", "/wizard", "/assets", "/healthz", "/readyz"]
+        .iter()
+        .any(|own| pattern.starts_with(own))
+    {
+        return next.run(request).await;
+    }
+    let header = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let parent = header.and_then(Parent::parse);
+    let method = word(request.method());
+    let span = tracing::info_span!(
+        target: traces::TARGET,
+        "request",
+        otel.name = format!("{method} {pattern}"),
+        otel.kind = "server",
+        request.id = id,
+        http.request.method = method,
+        http.route = pattern,
+        http.response.status_code = tracing::field::Empty,
+    );
+    let span = traces::below(span, parent.as_ref());
+    let response = traces::called_from(parent, next.run(request).instrument(span.clone())).await;
+    span.record("http.response.status_code", response.status().as_u16());
     response
 }
 

@@ -4,12 +4,14 @@
 mod api;
 mod extract;
 mod front;
+mod metrics;
 mod operations;
 mod postpress;
 mod riposte;
 mod steps;
 mod wizard;
 
+pub use metrics::metrics;
 pub use postpress::new_session;
 
 use std::collections::BTreeSet;

@@ -13,6 +13,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 use url::Url;
 
 use super::schedule;
@@ -21,9 +22,11 @@ use crate::connect::Target;
 use crate::dialects::{postpress, riposte};
 use crate::kernel::clock::Clock;
 use crate::kernel::egress::{Egress, Request};
+use crate::kernel::figures::figures;
 use crate::kernel::ids::DeliveryId;
 use crate::kernel::random::{Random, Token};
 use crate::kernel::secret::Secret;
+use crate::kernel::traces;
 use crate::kernel::words::{DeliveryState, Dialect};
 use crate::store::{self, Delivery, Due, Store, Try, Wake};
 
@@ -75,12 +78,24 @@ impl Calls {
 
     fn start(&mut self, deliver: Deliver, delivery: Delivery, lane: String) {
         let id = delivery.id.clone();
-        let task = self.tasks.spawn(async move {
+        let span = tracing::info_span!(
+            target: traces::TARGET,
+            "webhook.deliver",
+            otel.kind = "client",
+            delivery.id = %delivery.id,
+            about = delivery.subject,
+            try = delivery.tries + 1,
+            result = tracing::field::Empty,
+            http.response.status_code = tracing::field::Empty,
+        );
+        let span = traces::below(span, delivery.trace.as_ref());
+        let work = async move {
             let id = delivery.id.clone();
             if let Err(error) = deliver.deliver(delivery).await {
                 tracing::warn!(delivery.id = %id, error = %error, "a delivery's try could not be written down");
             }
-        });
+        };
+        let task = self.tasks.spawn(work.instrument(span));
         self.work.insert(task.id(), (id, lane));
     }
 
@@ -209,6 +224,10 @@ impl Deliver {
             Some((url, body)) => {
                 let mut headers = self.signer.headers(delivery.id.as_str(), at, &body);
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                let place = traces::current().or_else(|| delivery.trace.clone());
+                if let Some(value) = place.and_then(|place| HeaderValue::from_str(place.as_str()).ok()) {
+                    headers.insert("traceparent", value);
+                }
                 let host = url.host_str().unwrap_or_default().to_owned();
                 let request = Request {
                     method: Method::POST,
@@ -246,6 +265,12 @@ impl Deliver {
                 (DeliveryState::Dead, at)
             }
         };
+        figures().tried(state.as_str(), began.elapsed());
+        let span = Span::current();
+        span.record("result", state.as_str());
+        if let Some(status) = tried.status {
+            span.record("http.response.status_code", status);
+        }
         self.store
             .write((delivery, state, due_at, tried), |(delivery, state, due_at, tried), tx| {
                 Box::pin(tx.finish_try(delivery, *state, *due_at, tried))

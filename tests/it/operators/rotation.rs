@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::kernel::clock::{Clock, Millis};
-use vestibule::kernel::ids::SessionId;
-use vestibule::kernel::random::{Random, Token};
-use vestibule::kernel::words::{Dialect, Purpose, SessionState};
-use vestibule::store::{Address, Session, Store, sqlite_url};
-use zeroize::Zeroizing;
+use vestibule::kernel::clock::Clock;
+use vestibule::kernel::random::Random;
+use vestibule::store::{Address, Store, sqlite_url};
 
+use super::session;
 use crate::app::mailbox::PASSWORD;
 use crate::app::person::Person;
 use crate::app::{App, in_an_hour};
@@ -51,30 +49,7 @@ async fn seed(app: &App, url: String) {
     for _ in 0..MANY {
         let store = store.clone();
         writes.spawn(async move {
-            let at = Clock::system().now();
-            let session = Session {
-                id: SessionId::new(at, &Random::system()),
-                dialect: Dialect::Postpress,
-                purpose: Purpose::Create,
-                state: SessionState::Open,
-                link_hash: Token::new(&Random::system()).hash(),
-                providers: vec![],
-                provider: None,
-                request: Zeroizing::new(b"{}".to_vec()),
-                name_mark: None,
-                account_id: None,
-                cookie_hash: None,
-                claim_no: 0,
-                claimed_at: None,
-                attempt_id: None,
-                secrets_tried: 0,
-                cause: None,
-                seq: 0,
-                version: 1,
-                created_at: at,
-                expires_at: Millis(at.0 + 3_600_000),
-                ended_at: None,
-            };
+            let session = session(Clock::system().now());
             store.write(session, |session, tx| Box::pin(tx.insert_session(session))).await
         });
     }

@@ -16,6 +16,7 @@ mod rotation;
 mod rows;
 mod sealing;
 mod state;
+mod sweeping;
 mod transactions;
 mod upgrades;
 mod words;
@@ -94,6 +95,12 @@ both! {
         everything_is_sealed_again_a_row_at_a_time_and_nothing_twice
         a_retired_key_is_not_needed_and_never_seals_again
         changes_and_sealing_again_race_without_losing_either
+    }
+    sweeping {
+        an_ended_session_goes_with_everything_that_belongs_to_it
+        open_sessions_and_their_events_stay
+        an_account_keeps_its_latest_event_and_its_count
+        what_waits_is_counted
     }
     transactions {
         what_succeeds_is_there_and_what_fails_leaves_nothing

@@ -44,6 +44,7 @@ pub fn session() -> Session {
         attempt_id: None,
         secrets_tried: 0,
         cause: None,
+        trace: None,
         seq: 0,
         version: 1,
         created_at: at,
