@@ -43,6 +43,13 @@ enum Command {
     /// Add, rotate and remove the keys that everything secret is sealed with.
     #[command(subcommand)]
     Secrets(commands::secrets::Secrets),
+    /// Copy the embedded database to a new file while servers serve.
+    Backup {
+        /// The new file.
+        file: std::path::PathBuf,
+    },
+    /// Say whether the server with these settings is ready; fails when it is not.
+    Health,
     /// Bring the database schema up to date.
     Migrate,
     /// Check the settings.
@@ -68,6 +75,8 @@ fn main() -> ExitCode {
             Command::Deliveries(verb) => commands::deliveries::run(verb).await,
             Command::Webhooks(verb) => commands::deliveries::webhooks(verb).await,
             Command::Secrets(verb) => commands::secrets::run(verb).await,
+            Command::Backup { file } => commands::care::backup(file).await,
+            Command::Health => commands::care::health().await,
             Command::Migrate => commands::settings::migrate().await,
             Command::Config(verb) => commands::settings::run(verb).await,
         }

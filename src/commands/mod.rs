@@ -2,6 +2,7 @@
 //! go to standard output alone, so that scripts can take them; everything else goes to standard error.
 
 pub mod accounts;
+pub mod care;
 pub mod deliveries;
 pub mod keys;
 pub mod link;

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod attempts;
+mod backup;
 mod columns;
 mod deliveries;
 mod error;

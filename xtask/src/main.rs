@@ -2,6 +2,7 @@
 //!
 //! Standard library only, so that the first command on a fresh machine starts within a second or two.
 
+mod options;
 mod setup;
 mod shell;
 mod stages;
@@ -16,6 +17,7 @@ Usage: cargo xtask <verb>
   setup   install what the tests start: browser, mail servers, database, checkers (Debian)
   test    setup, then formatting, lints, documentation, licences, release build and all tests
   bench   measure the HTTP paths
+  options write docs/configuration.md from config.default.toml
   help    print this
 ";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["setup"] => setup::setup(),
         ["test"] => stages::run(test()),
+        ["options"] => write_options(),
         ["bench"] => shell::run(&mut cargo(&["bench", "--bench", "http", "--locked"])),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
@@ -43,6 +46,14 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Writes the table of options anew; a test of the papers fails while it is stale.
+fn write_options() -> Result<(), Failure> {
+    let root = shell::root();
+    let wrong = |error: std::io::Error| Failure::new(format!("the table of options: {error}"));
+    let defaults = std::fs::read_to_string(root.join("config.default.toml")).map_err(wrong)?;
+    std::fs::write(root.join("docs/configuration.md"), options::document(&defaults)).map_err(wrong)
 }
 
 /// What a change must pass, the quick checks first.

@@ -11,13 +11,15 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 9] = [
+const PACKAGES: [Package; 11] = [
     package("chromium", "/usr/bin/chromium", "the browser that walks through the wizard"),
     package("chromium-driver", "/usr/bin/chromedriver", "drives the browser"),
     package("dovecot-imapd", "/usr/sbin/dovecot", "a real mailbox server"),
     package("postfix", "/usr/sbin/postfix", "a real submission server"),
     package("postgresql", "/usr/lib/postgresql", "the database for several nodes"),
     package("gcc", "/usr/bin/gcc", "compiles SQLite, ring and the kill shim"),
+    package("systemd", "/usr/bin/systemd-analyze", "checks the unit"),
+    package("python3", "/usr/bin/python3", "the receiver of the README's guide"),
     package("curl", "/usr/bin/curl", "for trying things by hand as the documentation shows"),
     package("fonts-noto-core", "/usr/share/fonts/truetype/noto", "letters for the screenshots"),
     package("fonts-noto-cjk", "/usr/share/fonts/opentype/noto", "letters for the screenshots"),

@@ -168,9 +168,22 @@ fn every_language_has_every_text() {
     clean(&texts(&all));
 }
 
+#[path = "../../../xtask/src/options.rs"]
+mod options;
+
+#[test]
+fn the_table_of_options_is_as_the_defaults_say() {
+    let written = read("docs/configuration.md");
+    assert!(written.matches("\n| `").count() > 15);
+    let fresh = options::document(&read("config.default.toml")) == written;
+    assert!(fresh, "docs/configuration.md is stale; run `cargo xtask options`");
+}
+
 #[test]
 fn every_file_a_document_links_to_exists() {
-    for (name, text) in files("", ".md") {
-        clean(&links(&name, &text, |file| Path::new(ROOT).join(file).exists()));
+    for folder in ["", "docs", "docs/adr"] {
+        for (name, text) in files(folder, ".md") {
+            clean(&links(&name, &text, |file| Path::new(ROOT).join(folder).join(file).exists()));
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! What operators do: rotate keys, watch, forget, back up, read the guide.
 
+mod backup;
+mod deploy;
 mod figures;
+mod guide;
 mod rotation;
 mod sweep;
 mod traces;

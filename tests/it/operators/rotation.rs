@@ -46,16 +46,16 @@ async fn seed(app: &App, url: String) {
     let address = Address { url, connections: 4 };
     let store = Store::open(&address, ring, Clock::system(), Random::system()).await.unwrap();
     let mut writes = tokio::task::JoinSet::new();
-    for _ in 0..MANY {
+    for _ in 0..32 {
         let store = store.clone();
         writes.spawn(async move {
-            let session = session(Clock::system().now());
-            store.write(session, |session, tx| Box::pin(tx.insert_session(session))).await
+            for _ in 0..MANY / 32 {
+                let session = session(Clock::system().now());
+                store.write(session, |session, tx| Box::pin(tx.insert_session(session))).await.unwrap();
+            }
         });
     }
-    for written in writes.join_all().await {
-        written.unwrap();
-    }
+    writes.join_all().await;
     store.close().await;
 }
 
