@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -118,7 +119,7 @@ impl Traces {
         let url = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Way { egress, runtime: Handle::current() })
+            .with_http_client(Way { egress, runtime: Handle::current(), failing: AtomicBool::new(false) })
             .with_endpoint(url)
             .with_timeout(PATIENCE)
             .build()
@@ -148,6 +149,8 @@ impl Traces {
 struct Way {
     egress: Egress,
     runtime: Handle,
+    /// Whether the last export did not arrive: said once, not every few seconds.
+    failing: AtomicBool,
 }
 
 #[async_trait]
@@ -164,7 +167,24 @@ impl HttpClient for Way {
             size_limit: ANSWER,
         };
         let egress = self.egress.clone();
-        let answer = self.runtime.spawn(async move { egress.send(request).await }).await??;
+        let answer = self.runtime.spawn(async move { egress.send(request).await }).await?;
+        let problem = match &answer {
+            Ok(answer) if answer.status.is_success() => None,
+            Ok(answer) => Some(answer.status.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        match (problem, self.failing.load(Ordering::Relaxed)) {
+            (Some(problem), false) => {
+                self.failing.store(true, Ordering::Relaxed);
+                tracing::warn!(problem, "traces do not reach their collector");
+            }
+            (None, true) => {
+                self.failing.store(false, Ordering::Relaxed);
+                tracing::info!("traces reach their collector again");
+            }
+            _ => {}
+        }
+        let answer = answer?;
         let mut response = hyper::Response::new(Bytes::from(answer.body));
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;

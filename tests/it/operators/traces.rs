@@ -128,4 +128,5 @@ async fn a_collector_that_is_away_disturbs_nobody() {
     assert!(succeeded(&end), "{}", end.text());
     told.wait_for(1, READY).await;
     assert!(app.stop());
+    assert_eq!(app.output().matches("traces do not reach their collector").count(), 1, "said once");
 }
