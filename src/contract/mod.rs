@@ -8,4 +8,6 @@ pub use provider::{
     About, Actor, Begin, Catalogue, Connected, Context, Failure, Group, Method, Next, Profile, Provider,
     State, Target, Trouble,
 };
-pub use step::{Action, Alternative, Answer, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone};
+pub use step::{
+    Action, Alternative, Answer, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone, Tried,
+};

@@ -49,6 +49,9 @@ pub struct Step {
     /// Things to know before answering, such as the servers a password will be sent to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
+    /// What was tried before this step had to be shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
     /// Help that belongs to this step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub help: Vec<Help>,
@@ -151,6 +154,15 @@ pub struct Fact {
     pub label: Text,
     /// Its value, as plain text.
     pub value: String,
+}
+
+/// One thing that was tried and led nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// What was tried.
+    pub place: Text,
+    /// What became of it.
+    pub outcome: Text,
 }
 
 /// Help, perhaps with a page to read.

@@ -110,6 +110,10 @@ impl<'a> View<'a> {
             .facts
             .iter()
             .map(|fact| context! { label => self.say(&fact.label), value => fact.value.as_str() });
+        let tried = step
+            .tried
+            .iter()
+            .map(|one| context! { place => self.say(&one.place), outcome => self.say(&one.outcome) });
         let help = step.help.iter().map(|help| {
             context! { text => self.say(&help.text), url => help.url.as_deref().filter(|url| https(url)) }
         });
@@ -127,6 +131,7 @@ impl<'a> View<'a> {
             notice,
             refused,
             facts => facts.collect::<Vec<_>>(),
+            tried => tried.collect::<Vec<_>>(),
             help => help.collect::<Vec<_>>(),
             wrong_count => wrong.len(),
             wrong,

@@ -52,6 +52,17 @@ impl Section {
         ports
     }
 
+    /// An https URL; `None` when it is set to nothing.
+    pub fn https_url(&mut self, key: &str, default: &str) -> Option<String> {
+        let rule = "must be an https URL, or empty";
+        let url = self.read(key, default.to_owned(), rule, |value| {
+            let text = value.as_str()?.trim();
+            let fine = text.is_empty() || url::Url::parse(text).is_ok_and(|url| url.scheme() == "https");
+            fine.then(|| text.to_owned())
+        });
+        Some(url).filter(|url| !url.is_empty())
+    }
+
     /// What was wrong, as sentences that begin with the key.
     pub fn finish(mut self) -> Vec<String> {
         let strangers: Vec<_> = self.left.keys().cloned().collect();

@@ -11,11 +11,12 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 11] = [
+const PACKAGES: [Package; 12] = [
     package("chromium", "/usr/bin/chromium", "the browser that walks through the wizard"),
     package("chromium-driver", "/usr/bin/chromedriver", "drives the browser"),
     package("dovecot-imapd", "/usr/sbin/dovecot", "a real mailbox server"),
     package("postfix", "/usr/sbin/postfix", "a real submission server"),
+    package("dnsmasq-base", "/usr/sbin/dnsmasq", "a real name server with mail and service records"),
     package("postgresql", "/usr/lib/postgresql", "the database for several nodes"),
     package("gcc", "/usr/bin/gcc", "compiles SQLite, ring and the kill shim"),
     package("systemd", "/usr/bin/systemd-analyze", "checks the unit"),

@@ -4,6 +4,7 @@
 //! the one used. Proxies named by the environment are ignored.
 
 mod http;
+mod names;
 mod policy;
 mod tls;
 
@@ -21,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 pub use http::{Answer, Request};
+pub use names::{MailExchange, Service};
 pub use policy::Policy;
 pub use tls::{TlsStream, TlsTrouble};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::contract::{Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone};
+use crate::contract::{Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone, Tried};
 use crate::pages::page::{
     Busy, Frame, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome,
 };
@@ -44,6 +44,7 @@ fn step(name: &str, fields: Vec<Field>) -> Step {
         intro: Some(say(&format!("{name}.intro"))),
         notice: None,
         facts: Vec::new(),
+        tried: Vec::new(),
         help: Vec::new(),
         fields,
         submit: say("continue"),
@@ -189,6 +190,7 @@ pub(super) fn broken(value: &str) -> Step {
             advice: Some(text()),
         }),
         facts: vec![Fact { label: text(), value: value.to_owned() }],
+        tried: vec![Tried { place: text(), outcome: text() }],
         help: vec![Help { text: text(), url: Some(value.to_owned()) }],
         fields: fields.collect(),
         submit: text(),

@@ -4,6 +4,7 @@
 
 mod address;
 mod config;
+mod discover;
 mod outcome;
 mod place;
 mod probe;

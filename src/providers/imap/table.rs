@@ -108,6 +108,9 @@ pub struct System {
     #[serde(default)]
     pub pages: Pages,
     domains: String,
+    /// Suffixes of the hosts that take mail for it.
+    #[serde(default)]
+    mx: String,
     imap: Option<String>,
     smtp: Option<String>,
     #[serde(default)]
@@ -176,6 +179,14 @@ impl Table {
     /// The system a domain belongs to.
     pub fn by_domain(&self, domain: &str) -> Option<&System> {
         self.by_domain.get(domain).and_then(|at| self.systems.get(*at))
+    }
+
+    /// The system that takes mail at this host, for people whose own domain is served by a large one.
+    pub fn by_exchange(&self, host: &str) -> Option<&System> {
+        let takes = |suffix: &str| {
+            host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        };
+        self.systems.iter().find(|system| system.mx.split_whitespace().any(takes))
     }
 
     /// The system that runs a server, for people whose own domain is served by a large one.

@@ -3,18 +3,20 @@
 
 use tokio::time::{Duration, Instant};
 
-use crate::contract::{Action, Answer, Begin, Connected, Context, Next, Notice, Text, Trouble};
+use crate::contract::{Action, Answer, Begin, Connected, Context, Next, Notice, Text, Tried, Trouble};
 use crate::kernel::secret::Secret;
 
 use super::address::{Address, BadAddress};
 use super::config::Config;
+use super::discover::{self, Found, Outcome, Search};
 use super::outcome::{self, Key};
 use super::place::{At, Place};
 use super::probe::{self, Limits};
 use super::refusal::{Code, Refusal};
 use super::servers::{Encryption, Server, Servers};
 use super::steps::{
-    AddressStep, Elsewhere, PasswordStep, Problems, SendingStep, ServersStep, Typed, form::say, notice,
+    AddressStep, Elsewhere, NoMail, PasswordStep, Problems, SendingStep, ServersStep, Typed, form::say,
+    notice,
 };
 use super::table::{Rule, System, Table};
 
@@ -57,7 +59,8 @@ impl Walk<'_> {
     /// What follows from an answer.
     pub async fn answer(&self, place: Place, answer: Answer) -> Led {
         match (place.at.clone(), &answer.action) {
-            (At::Address, Action::Submit) => self.address_given(answer.text("email")),
+            (At::Address, Action::Submit) => self.address_given(answer.text("email")).await,
+            (At::Address, Action::Alternative(way)) if way == "servers" => self.by_hand(place, &answer),
             (At::Servers { known }, Action::Submit) => self.servers_given(place, known, &answer),
             (At::Password { servers, by_hand }, Action::Submit) => {
                 self.password_given(place, servers, by_hand, &answer).await
@@ -84,27 +87,54 @@ impl Walk<'_> {
         }
     }
 
-    fn address_given(&self, typed: &str) -> Led {
-        let wrong = |bad: BadAddress| {
-            let shown: String = typed.chars().take(320).collect();
-            ask_address(shown, AddressStep { error: Some(bad), ..AddressStep::default() })
-        };
+    async fn address_given(&self, typed: &str) -> Led {
         let address = match Address::parse(typed) {
             Ok(address) => address,
-            Err(bad) => return wrong(bad),
+            Err(bad) => return wrong_address(typed, bad),
         };
         let text = address.to_string();
         let place = Place { repairs: false, address: text.clone(), at: At::Address };
-        let Some(system) = self.table.by_domain(&address.domain) else {
-            let typed = Typed::of(&self.guess(&address));
-            return ask_servers(place, None, &typed, Asking { guessed: true, ..Asking::default() });
+        let elsewhere = |system| {
+            let step = AddressStep { elsewhere: Some(Elsewhere(system)), ..AddressStep::default() };
+            ask_address(text.clone(), step)
         };
-        match (system.rule, system.servers(&address)) {
-            (Rule::OauthOnly | Rule::Unsupported, _) | (_, None) => ask_address(
-                text,
-                AddressStep { elsewhere: Some(Elsewhere(system)), ..AddressStep::default() },
-            ),
-            (_, Some(servers)) => self.ask_password(place, servers, false),
+        let no_mail =
+            |why| ask_address(text.clone(), AddressStep { no_mail: Some(why), ..AddressStep::default() });
+        if let Some(system) = self.table.by_domain(&address.domain) {
+            return match (system.rule, system.servers(&address)) {
+                (Rule::OauthOnly | Rule::Unsupported, _) | (_, None) => elsewhere(system),
+                (_, Some(servers)) => self.ask_password(place, servers, false),
+            };
+        }
+        let found = if self.config.discover {
+            Box::pin(Search::new(&self.cx.egress, self.config, self.table, &address).run()).await
+        } else {
+            Found::Nothing(Vec::new())
+        };
+        match found {
+            Found::Servers(servers) => self.ask_password(place, servers, false),
+            Found::Elsewhere(system) => elsewhere(system),
+            Found::NoMail => no_mail(NoMail::Refuses),
+            Found::NoDomain => no_mail(NoMail::NoDomain),
+            Found::Nothing(tried) => {
+                let typed = Typed::of(&self.guess(&address));
+                let tried = tried.iter().map(|one| tell(one, &address.domain)).collect();
+                ask_servers(place, None, &typed, Asking { guessed: true, tried, ..Asking::default() })
+            }
+        }
+    }
+
+    /// Straight to the form for servers, with the usual names for the address as it was typed.
+    fn by_hand(&self, place: Place, answer: &Answer) -> Led {
+        let typed = Some(answer.text("email")).filter(|typed| !typed.is_empty()).unwrap_or(&place.address);
+        match Address::parse(typed) {
+            Ok(address) => {
+                let guess = Typed::of(&self.guess(&address));
+                let place = Place { address: address.to_string(), ..place };
+                ask_servers(place, None, &guess, Asking { guessed: true, ..Asking::default() })
+            }
+            // Which mailbox it is must be known: the account is called by it.
+            Err(bad) => wrong_address(typed, bad),
         }
     }
 
@@ -311,11 +341,30 @@ struct Asking {
     guessed: bool,
     problems: Problems,
     notice: Option<Notice>,
+    /// Where the servers were looked for.
+    tried: Vec<Tried>,
 }
 
 /// Whether an account is being repaired that was connected without sending; it may stay so.
 fn receives_only(repairs: bool, known: Option<&Servers>) -> bool {
     repairs && known.is_some_and(|known| known.smtp.is_none())
+}
+
+/// The address once more, with what is wrong about it.
+fn wrong_address(typed: &str, bad: BadAddress) -> Led {
+    let shown: String = typed.chars().take(320).collect();
+    ask_address(shown, AddressStep { error: Some(bad), ..AddressStep::default() })
+}
+
+/// A source that led nowhere, in words.
+fn tell(one: &discover::Tried, domain: &str) -> Tried {
+    let outcome = match &one.outcome {
+        Outcome::Silent => say("tried.silent"),
+        Outcome::Slow => say("tried.slow"),
+        Outcome::Unusable => say("tried.unusable"),
+        Outcome::Unproved(server) => say("tried.unproved").with("server", server),
+    };
+    Tried { place: say(&format!("tried.{}", one.source.as_str())).with("domain", domain), outcome }
 }
 
 fn ask_address(address: String, step: AddressStep<'_>) -> Led {
@@ -324,16 +373,16 @@ fn ask_address(address: String, step: AddressStep<'_>) -> Led {
 }
 
 fn ask_servers(place: Place, known: Option<Servers>, typed: &Typed, asking: Asking) -> Led {
-    let Asking { guessed, problems, notice } = asking;
+    let Asking { guessed, problems, notice, tried } = asking;
     let (address, repairs) = (place.address.as_str(), place.repairs);
     let receives_only = receives_only(repairs, known.as_ref());
-    let shown = ServersStep { address, typed, guessed, repairs, receives_only, problems, notice };
+    let shown = ServersStep { address, typed, guessed, repairs, receives_only, problems, notice, tried };
     let step = Box::new(shown.draw());
     Ok(Next::Step { step, state: Place { at: At::Servers { known }, ..place }.store()? })
 }
 
 fn ask_sending(place: Place, typed: &Typed, asking: Asking) -> Led {
-    let Asking { problems, notice, guessed: _ } = asking;
+    let Asking { problems, notice, guessed: _, tried: _ } = asking;
     let (address, repairs) = (place.address.as_str(), place.repairs);
     let step = Box::new(SendingStep { address, typed, repairs, problems, notice }.draw());
     Ok(Next::Step { step, state: place.store()? })

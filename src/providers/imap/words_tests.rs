@@ -21,6 +21,9 @@ fn every_word_that_is_used_exists_and_every_word_that_exists_is_used() {
             used.insert(format!("{stem}.{}", rule.as_str()));
         }
     }
+    for source in super::discover::Source::ALL {
+        used.insert(format!("tried.{}", source.as_str()));
+    }
     for code in Code::ALL {
         used.insert(format!("trouble.{}", code.as_str()));
         used.insert(format!("advice.{}", code.as_str()));

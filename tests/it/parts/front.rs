@@ -25,7 +25,12 @@ pub struct Front {
 impl Front {
     /// Starts a front on loopback that passes connections on to `to`.
     pub fn start(to: SocketAddr) -> Self {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), to)
+    }
+
+    /// The same at an address of the test's choice: a low port needs root, as other parts do.
+    pub fn at(address: SocketAddr, to: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(address).expect("the address is free");
         listener.set_nonblocking(true).expect("a socket for the runtime");
         let address = listener.local_addr().expect("its address");
         let (aim, aimed) = watch::channel(Aim { to, held: false });

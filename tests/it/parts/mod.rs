@@ -8,8 +8,10 @@ pub mod binary;
 pub mod browser;
 pub mod certs;
 pub mod dns;
+pub mod dnsmasq;
 pub mod dovecot;
 pub mod front;
+pub mod https;
 pub mod kill;
 pub mod pgproxy;
 pub mod postgres;
@@ -42,6 +44,16 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Loopback addresses of one test's own, so that it can have the well-known ports to itself.
+pub fn own_addresses<const N: usize>() -> [Ipv4Addr; N] {
+    static GIVEN: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let process = (std::process::id() % 100) as u8 + 100;
+    std::array::from_fn(|_| {
+        let number = GIVEN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ipv4Addr::new(127, process, (number / 250) as u8, (number % 250) as u8 + 1)
+    })
 }
 
 /// The loopback address of a port.

@@ -1,3 +1,4 @@
 //! Providers beside the real servers they talk to.
 
+mod discovery;
 mod imap;

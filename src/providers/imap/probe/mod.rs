@@ -56,6 +56,16 @@ pub async fn sending(
     conclude("smtp", server, timeout_at(Instant::now() + limits.whole, talk).await)
 }
 
+/// Whether this is a server where mail is read: connects with a good certificate, signs in nowhere.
+pub async fn reads(egress: &Egress, server: &Server, until: Instant) -> bool {
+    matches!(timeout_at(until, imap::reach(egress, server, until)).await, Ok(Ok(())))
+}
+
+/// Whether this is a server where mail is sent: connects with a good certificate, signs in nowhere.
+pub async fn sends(egress: &Egress, server: &Server, until: Instant) -> bool {
+    matches!(timeout_at(until, smtp::reach(egress, server, until)).await, Ok(Ok(())))
+}
+
 fn conclude(
     leg: &'static str,
     server: &Server,

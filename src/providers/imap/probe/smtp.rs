@@ -27,25 +27,35 @@ pub async fn talk(
     password: &Secret,
     connect: Instant,
 ) -> Result<(), Refusal> {
-    let mut talk = match server.encryption {
+    let mut talk = open(egress, server, connect).await?;
+    // What was said in clear does not count: an attacker may have said it.
+    let offered = talk.hello().await?;
+    talk.sign_in(&offered, &server.login, password).await?;
+    talk.prove().await
+}
+
+/// Connects and has the server say what it can, over TLS; signs in nowhere.
+pub async fn reach(egress: &Egress, server: &Server, connect: Instant) -> Result<(), Refusal> {
+    let mut talk = open(egress, server, connect).await?;
+    talk.hello().await.map(|_| ())
+}
+
+async fn open(egress: &Egress, server: &Server, connect: Instant) -> Result<Talk<TlsStream>, Refusal> {
+    match server.encryption {
         Encryption::Tls => {
             let stream = egress.connect_tls(&server.host, server.port, connect).await?;
             let mut talk = Talk::new(stream);
             talk.greeting().await?;
-            talk
+            Ok(talk)
         }
         Encryption::Starttls => {
             let stream = egress.connect(&server.host, server.port, connect).await?;
             let stream = prelude(stream).await?;
             // The prelude may have used the connect deadline up.
             let handshake = connect.max(Instant::now() + Duration::from_secs(5));
-            Talk::new(egress.start_tls(stream, &server.host, handshake).await?)
+            Ok(Talk::new(egress.start_tls(stream, &server.host, handshake).await?))
         }
-    };
-    // What was said in clear does not count: an attacker may have said it.
-    let offered = talk.hello().await?;
-    talk.sign_in(&offered, &server.login, password).await?;
-    talk.prove().await
+    }
 }
 
 /// The part in clear: nothing but the question for TLS.

@@ -4,7 +4,7 @@ use crate::contract::{FieldKind, Notice, Step, Text, Tone};
 
 use super::super::address::BadAddress;
 use super::super::table::{Rule, System};
-use super::form::{filled, page, say, step};
+use super::form::{alternative, filled, page, say, step};
 
 /// Why an address cannot be connected with any password.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,17 @@ pub struct AddressStep<'a> {
     pub error: Option<BadAddress>,
     /// Why its mail system does not do.
     pub elsewhere: Option<Elsewhere<'a>>,
+    /// Why its domain does not do.
+    pub no_mail: Option<NoMail>,
+}
+
+/// Why a domain cannot be where somebody has a mailbox.
+#[derive(Clone, Copy, Debug)]
+pub enum NoMail {
+    /// There is no such domain.
+    NoDomain,
+    /// It says that it takes no mail.
+    Refuses,
 }
 
 impl AddressStep<'_> {
@@ -35,6 +46,25 @@ impl AddressStep<'_> {
             step.help
                 .extend(page(say("help.about").with("provider", &system.name), system.pages.about.as_ref()));
         }
+        if let Some(no_mail) = self.no_mail {
+            let domain = self.typed.rsplit('@').next().unwrap_or_default();
+            let (code, text, advice) = match no_mail {
+                NoMail::NoDomain => {
+                    ("domain_unknown", say("elsewhere.no_domain"), say("elsewhere.no_domain_advice"))
+                }
+                NoMail::Refuses => {
+                    ("domain_takes_no_mail", say("elsewhere.no_mail"), say("elsewhere.no_mail_advice"))
+                }
+            };
+            step.notice = Some(Notice {
+                code: code.to_owned(),
+                tone: Tone::Refused,
+                text: text.with("domain", domain),
+                advice: Some(advice),
+            });
+        }
+        // Whatever is known or found: who knows the servers may say so.
+        step.alternatives.push(alternative("servers", say("way.servers")));
         step
     }
 }

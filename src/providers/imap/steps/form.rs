@@ -17,6 +17,7 @@ pub fn step(name: &str, title: Text, submit: Text) -> Step {
         intro: None,
         notice: None,
         facts: Vec::new(),
+        tried: Vec::new(),
         help: Vec::new(),
         fields: Vec::new(),
         submit,

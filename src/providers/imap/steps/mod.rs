@@ -7,7 +7,7 @@ mod password;
 mod sending;
 mod servers;
 
-pub use address::{AddressStep, Elsewhere};
+pub use address::{AddressStep, Elsewhere, NoMail};
 pub use notice::notice;
 pub use password::PasswordStep;
 pub use sending::SendingStep;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::contract::{Answer, Field, FieldKind, Notice, Step, Text};
+use crate::contract::{Answer, Field, FieldKind, Notice, Step, Text, Tried};
 
 use super::super::servers::{self, BadHost, Encryption, Server, Servers};
 use super::form::{alternative, encryption, filled, say, step};
@@ -127,6 +127,8 @@ pub struct ServersStep<'a> {
     pub problems: Problems,
     /// What became of the last answer.
     pub notice: Option<Notice>,
+    /// Where the servers were looked for.
+    pub tried: Vec<Tried>,
 }
 
 impl ServersStep<'_> {
@@ -140,6 +142,7 @@ impl ServersStep<'_> {
         let mut step = step("servers", title, say("submit.next"));
         step.intro = Some(if self.guessed { say("servers.intro_guess") } else { say("servers.intro") });
         step.notice = self.notice;
+        step.tried = self.tried;
         let imap = (say("field.imap_host"), say("field.imap_port"));
         let smtp = (say("field.smtp_host"), say("field.smtp_port"));
         step.fields = self.typed.fields("imap", imap.0, imap.1, &self.problems);

@@ -1,0 +1,83 @@
+//! Proving candidates: a server counts once it has been connected to, with a certificate for its name, and has said
+//! what such a server says. Sources often name the same server, so each is connected to once a search.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
+
+use crate::kernel::egress::Egress;
+
+use super::super::probe;
+use super::super::servers::{Encryption, Server, Servers};
+use super::Outcome;
+
+/// Servers that one source tried together: at most this many of a kind, the preferred first.
+const MOST: usize = 2;
+
+/// What a source names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where mail is read, the preferred first.
+    pub imap: Vec<Server>,
+    /// Where mail is sent, the preferred first.
+    pub smtp: Vec<Server>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Reading,
+    Sending,
+}
+
+type Key = (Kind, String, u16, bool);
+
+/// What was proved in this search.
+pub struct Proofs<'a> {
+    egress: &'a Egress,
+    known: Mutex<HashMap<Key, Arc<OnceCell<bool>>>>,
+}
+
+impl<'a> Proofs<'a> {
+    /// Nothing yet.
+    pub fn new(egress: &'a Egress) -> Self {
+        Self { egress, known: Mutex::default() }
+    }
+
+    /// The first server of each kind that holds.
+    ///
+    /// # Errors
+    /// `Unusable` when a kind is missing, `Unproved` with the first server that did not hold.
+    pub async fn of(&self, candidate: &Candidate, until: Instant) -> Result<Servers, Outcome> {
+        if candidate.imap.is_empty() || candidate.smtp.is_empty() {
+            return Err(Outcome::Unusable);
+        }
+        let (imap, smtp) = tokio::join!(
+            self.first(Kind::Reading, &candidate.imap, until),
+            self.first(Kind::Sending, &candidate.smtp, until)
+        );
+        Ok(Servers { imap: imap?, smtp: Some(smtp?) })
+    }
+
+    async fn first(&self, kind: Kind, servers: &[Server], until: Instant) -> Result<Server, Outcome> {
+        for server in servers.iter().take(MOST) {
+            if self.holds(kind, server, until).await {
+                return Ok(server.clone());
+            }
+        }
+        Err(Outcome::Unproved(servers.first().map(ToString::to_string).unwrap_or_default()))
+    }
+
+    async fn holds(&self, kind: Kind, server: &Server, until: Instant) -> bool {
+        let key = (kind, server.host.clone(), server.port, server.encryption == Encryption::Tls);
+        let cell = self.known.lock().await.entry(key).or_default().clone();
+        let proof = async {
+            match kind {
+                Kind::Reading => probe::reads(self.egress, server, until).await,
+                Kind::Sending => probe::sends(self.egress, server, until).await,
+            }
+        };
+        *cell.get_or_init(|| proof).await
+    }
+}
