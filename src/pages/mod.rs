@@ -26,7 +26,18 @@ use assets::Assets;
 use catalog::Catalog;
 
 /// The product's own words.
-const LOCALES: [(&str, &str); 1] = [("en", include_str!("../../locales/en.toml"))];
+const LOCALES: [(&str, &str); 10] = [
+    ("ar", include_str!("../../locales/ar.toml")),
+    ("de", include_str!("../../locales/de.toml")),
+    ("en", include_str!("../../locales/en.toml")),
+    ("es", include_str!("../../locales/es.toml")),
+    ("fr", include_str!("../../locales/fr.toml")),
+    ("it", include_str!("../../locales/it.toml")),
+    ("ja", include_str!("../../locales/ja.toml")),
+    ("nl", include_str!("../../locales/nl.toml")),
+    ("pl", include_str!("../../locales/pl.toml")),
+    ("pt", include_str!("../../locales/pt.toml")),
+];
 
 /// What is shown when a page cannot be rendered.
 const LAST_RESORT: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\

@@ -1,6 +1,8 @@
 //! The catalogue: which providers exist, and how each gets its own section of the configuration. Nothing
 //! outside this floor names one. To add a provider: a folder, its `mod` line and its word in the list.
 
+#[macro_use]
+mod about;
 mod imap;
 mod section;
 

@@ -4,6 +4,7 @@
 mod papers;
 mod planted;
 mod source;
+mod words;
 
 use std::path::Path;
 

@@ -40,10 +40,7 @@ struct Imap {
 /// When the files it is built with are faulty, which the tests would have said first.
 pub(super) fn build(section: &mut Section) -> Result<Arc<dyn Provider>, String> {
     let config = Config::read(section);
-    let mut about: About =
-        toml::from_str(include_str!("about.toml")).map_err(|error| format!("its description: {error}"))?;
-    about.icon = include_str!("icon.svg");
-    Ok(Arc::new(Imap { about, config, table: Table::built_in()? }))
+    Ok(Arc::new(Imap { about: about!()?, config, table: Table::built_in()? }))
 }
 
 impl Imap {

@@ -1,6 +1,6 @@
-//! What stands beside the sources: migrations, packages, texts and documents.
+//! What stands beside the sources: migrations, packages and documents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -66,41 +66,6 @@ pub fn packages(tree: &str) -> BTreeSet<&str> {
     names.filter(|name| !name.is_empty()).collect()
 }
 
-/// The keys of a file of texts; a table of plural forms is one key, since languages differ in them.
-fn keys(toml: &str) -> BTreeMap<String, usize> {
-    let mut keys = BTreeMap::new();
-    let (mut section, mut quoted) = (String::new(), false);
-    for (line, text) in (1..).zip(toml.lines()) {
-        let inside = quoted;
-        quoted ^= text.matches("\"\"\"").count() % 2 == 1;
-        let text = text.trim();
-        if inside || text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        if let Some(name) = text.strip_prefix('[').and_then(|text| text.split(']').next()) {
-            section = format!("{name}.");
-        } else if let Some((key, _)) = text.split_once('=') {
-            keys.insert(format!("{section}{}", key.trim()), line);
-        }
-    }
-    keys
-}
-
-/// Texts that one language has and another lacks; the first file is the measure.
-pub fn texts(files: &[(String, String)]) -> Vec<String> {
-    let mut found = Vec::new();
-    let Some((measure, first)) = files.first() else { return found };
-    let expected = keys(first);
-    for (name, text) in files {
-        let keys = keys(text);
-        let missing = expected.iter().filter(|(key, _)| !keys.contains_key(*key));
-        found.extend(missing.map(|(key, line)| format!("{name}:1: {key} is missing ({measure}:{line})")));
-        let extra = keys.iter().filter(|(key, _)| !expected.contains_key(*key));
-        found.extend(extra.map(|(key, line)| format!("{name}:{line}: {key} is not in {measure}")));
-    }
-    found
-}
-
 /// Links of a document to files that `exists` does not know.
 pub fn links(name: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
@@ -158,14 +123,6 @@ fn what_is_shipped_stays_within_its_budget_of_packages() {
     let tree = String::from_utf8_lossy(&ran.stdout);
     let count = packages(&tree).len();
     assert!((50..=PACKAGES).contains(&count), "{count} packages");
-}
-
-#[test]
-fn every_language_has_every_text() {
-    let mut all = files("locales", ".toml");
-    // English is the measure.
-    all.sort_by_key(|(name, _)| name != "en.toml");
-    clean(&texts(&all));
 }
 
 #[path = "../../../xtask/src/options.rs"]

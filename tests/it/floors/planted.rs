@@ -154,15 +154,7 @@ fn a_banned_package_is_found_and_packages_are_counted_once() {
 }
 
 #[test]
-fn a_missing_text_and_a_dead_link_are_found() {
-    let measure = ("en.toml".to_owned(), "[a]\nx = \"1\"\ny = { one = \"1\", other = \"2\" }\n".to_owned());
-    let other = |text: &str| [measure.clone(), ("de.toml".to_owned(), text.to_owned())];
-    let equal = "[a]\ny = { few = \"1\" }\nx = \"\"\"\nz = 1\n\"\"\"\n";
-    assert!(papers::texts(&other(equal)).is_empty());
-    assert_eq!(at(&papers::texts(&other("[a]\nx = \"1\"\n"))), ["de.toml:1"]);
-    let more = "[a]\nx = \"1\"\ny = \"2\"\n[b]\nx = \"3\"\n";
-    assert_eq!(at(&papers::texts(&other(more))), ["de.toml:5"]);
-
+fn a_dead_link_is_found() {
     let text = "See [a](a.md#part), [web](https://example.com/x) and\n[b](docs/b.md).\n";
     assert_eq!(at(&papers::links("README.md", text, |file| file == "a.md")), ["README.md:2"]);
     assert!(papers::links("README.md", text, |_| true).is_empty());
