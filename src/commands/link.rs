@@ -59,7 +59,7 @@ pub async fn run(Link::Create(create): Link) -> anyhow::Result<()> {
     let core = super::quiet_core().await?;
     let origin = core.config.server.public_url.origin().to_owned();
     let new = read(&create, &origin)?;
-    let created = core.connect.create_session(new).await.map_err(explain)?;
+    let created = core.connect.create_session(new, None).await.map_err(explain)?;
     let url = format!("{origin}/connect/{}", created.secret.reveal());
     println!("{url}");
     if std::io::stdout().is_terminal() {

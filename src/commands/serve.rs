@@ -14,7 +14,7 @@ use vestibule::kernel::random::Random;
 use vestibule::kernel::traces::Traces;
 use vestibule::pages::{Pages, ProviderWords};
 use vestibule::store::{Kind, Store};
-use vestibule::web::{Settings, Web};
+use vestibule::web::{self, LimitSettings, Settings, Web};
 use vestibule::workers::deliver::Deliver;
 use vestibule::workers::ring::{self, Reload};
 use vestibule::workers::sweep;
@@ -71,14 +71,11 @@ pub async fn run() -> anyhow::Result<()> {
         tracing::info!("stopping");
         let _ = tell.send(true);
     });
-    let mut stopping = stop.clone();
-    let shared = tower::make::Shared::new(service);
-    let server = axum::serve(listener, shared).with_graceful_shutdown(async move {
-        let _ = stopping.wait_for(|stop| *stop).await;
-    });
+    let (connections, proxies) = (connections(&config), config.server.trusted_proxies.clone());
+    let server = web::serve(listener, service, connections, proxies, stop.clone());
     let mut late = stop;
     tokio::select! {
-        ended = server.into_future() => ended.context("the server ended")?,
+        () = server => {}
         () = async {
             let _ = late.wait_for(|stop| *stop).await;
             tokio::time::sleep(GRACE).await;
@@ -117,9 +114,36 @@ fn service(
         ProviderWords { slug: about.slug.clone(), icon: about.icon, strings: about.strings.clone() }
     });
     let pages = Pages::new(words.collect()).map_err(anyhow::Error::msg).context("the pages")?;
-    let settings =
-        Settings { public_url: config.server.public_url.clone(), product_name: config.product_name.clone() };
+    let server = &config.server;
+    let settings = Settings {
+        public_url: server.public_url.clone(),
+        product_name: config.product_name.clone(),
+        limits: LimitSettings {
+            per_key: server.requests_per_minute,
+            per_address: server.requests_per_minute_address,
+            trusted_proxies: server.trusted_proxies.clone(),
+        },
+    };
     Ok(Web::new(connect, pages, settings, stop).service())
+}
+
+/// Files that this process opens besides connections from outside: the database, calls, mail servers.
+const OTHER_FILES: u64 = 512;
+
+/// How many connections are served: as many as are wanted, or as the system's limit of open files leaves.
+fn connections(config: &Config) -> usize {
+    let wanted = config.server.max_connections;
+    let files = rlimit::increase_nofile_limit(u64::from(wanted) + OTHER_FILES).unwrap_or(1024);
+    let room = files.saturating_sub(OTHER_FILES).max(files / 2);
+    if room < u64::from(wanted) {
+        tracing::warn!(
+            max_connections = wanted,
+            served = room,
+            open_files = files,
+            "the limit of open files is too low"
+        );
+    }
+    usize::try_from(room.min(u64::from(wanted))).unwrap_or(usize::MAX)
 }
 
 /// What this server is called in the list of nodes: its machine and port.

@@ -62,6 +62,14 @@ pub struct Server {
     pub public_url: PublicUrl,
     /// Where figures are read.
     pub metrics: Option<SocketAddr>,
+    /// Proxies whose word counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests a minute with one key; zero for no limit.
+    pub requests_per_minute: u32,
+    /// Requests a minute from one address; zero for no limit.
+    pub requests_per_minute_address: u32,
+    /// Connections served at once.
+    pub max_connections: u32,
 }
 
 /// The database.
@@ -115,6 +123,10 @@ struct Raw {
     key_file: String,
     egress_allow: Vec<String>,
     dns_server: String,
+    trusted_proxies: Vec<String>,
+    requests_per_minute: i64,
+    requests_per_minute_address: i64,
+    max_connections: i64,
     extra_ca_file: String,
     product_name: String,
     session_max_days: i64,
@@ -191,6 +203,12 @@ impl Raw {
         };
         let loopback = public_url.as_ref().is_some_and(PublicUrl::is_loopback);
         let allow = problems.note("egress_allow", networks(&self.egress_allow, loopback));
+        let proxies = problems.note("trusted_proxies", networks(&self.trusted_proxies, true));
+        let many = i64::from(u32::MAX / 64);
+        let per_key = problems.range("requests_per_minute", self.requests_per_minute, 0, many);
+        let per_address = self.requests_per_minute_address;
+        let per_address = problems.range("requests_per_minute_address", per_address, 0, many);
+        let max_connections = problems.range("max_connections", self.max_connections, 10, 100_000);
         let dns_server = match non_empty(&self.dns_server) {
             Some(text) => problems.note("dns_server", address(text)).map(Some),
             None => Some(None),
@@ -238,7 +256,15 @@ impl Raw {
         let key_file =
             non_empty(&self.key_file).map_or_else(|| data_dir.join("vestibule.key"), PathBuf::from);
         Some(Config {
-            server: Server { listen: listen?, public_url: public_url?, metrics: metrics? },
+            server: Server {
+                listen: listen?,
+                public_url: public_url?,
+                metrics: metrics?,
+                trusted_proxies: proxies?,
+                requests_per_minute: per_key?,
+                requests_per_minute_address: per_address?,
+                max_connections: max_connections?,
+            },
             database: Database { url, connections: connections? },
             keys: Keys { ring: non_empty(self.keys.reveal()).map(Secret::new), file: key_file },
             egress: Egress {

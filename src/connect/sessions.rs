@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Absence, Broken, Connect, Error, Request, Result, Target, decode, encode};
+use super::{Absence, Broken, Connect, Error, Once, Request, Result, Target, decode, encode};
 use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, EndpointId, SessionId};
@@ -61,12 +61,16 @@ pub struct SessionView {
 }
 
 impl Connect {
-    /// Makes a session.
+    /// Makes a session. With `once` its reply is kept in the same transaction, for the call to come again.
     ///
     /// # Errors
     /// `Invalid` (fields `expires_at`, `providers`, `account`, `notify_url`), `NoProvider`, `NotFound("account")`,
-    /// `Unavailable`.
-    pub async fn create_session(&self, mut new: NewSession) -> Result<CreatedSession> {
+    /// `Conflict` when the call lost its turn meanwhile, `Unavailable`.
+    pub async fn create_session(
+        &self,
+        mut new: NewSession,
+        once: Option<Once<'_>>,
+    ) -> Result<CreatedSession> {
         let now = self.now();
         let broken = self.broken(&new, now);
         if !broken.is_empty() {
@@ -122,19 +126,25 @@ impl Connect {
             expires_at: new.expires_at.min(now.after(self.limits.session_life)),
             ended_at: None,
         };
+        let created = CreatedSession { session, secret };
+        let done = once.map(|once| (once.reply)(&created).map(|reply| (once.turn, reply))).transpose()?;
+        let context = (created.session.clone(), endpoint, done);
         self.store
-            .write((session.clone(), endpoint), |(session, endpoint), tx| {
+            .write(context, |(session, endpoint, done), tx| {
                 Box::pin(async move {
                     tx.insert_session(session).await?;
-                    match endpoint {
-                        Some(endpoint) => tx.insert_endpoint(endpoint).await,
+                    if let Some(endpoint) = endpoint {
+                        tx.insert_endpoint(endpoint).await?;
+                    }
+                    match done {
+                        Some((turn, reply)) => turn.finish(session, Some(reply), tx).await,
                         None => Ok(()),
                     }
                 })
             })
             .await?;
         figures().sessions_created.inc();
-        Ok(CreatedSession { session, secret })
+        Ok(created)
     }
 
     /// The rules that need more than the request's own text.

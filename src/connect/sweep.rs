@@ -19,7 +19,8 @@ impl Connect {
             (now.before(self.limits.keep_sessions), now.before(self.limits.keep_deliveries));
         let gone = self.store.sweep_deliveries(deliveries, BATCH).await?
             + self.store.sweep_sessions(sessions, BATCH).await?
-            + self.store.sweep_events(sessions, BATCH).await?;
+            + self.store.sweep_events(sessions, BATCH).await?
+            + self.store.sweep_calls(now, BATCH).await?;
         Ok(gone)
     }
 

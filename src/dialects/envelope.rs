@@ -19,6 +19,16 @@ pub struct Envelope {
     pub kind: &'static str,
     /// The HTTP status.
     pub status: u16,
+    /// After how many seconds asking again makes sense: the header `Retry-After`, not a part of the body.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+}
+
+impl Envelope {
+    /// The same, with a time after which to ask again.
+    pub fn after(self, wait: std::time::Duration) -> Self {
+        Self { retry_after: Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)), ..self }
+    }
 }
 
 /// The kinds of error, with their status and title.
@@ -44,6 +54,10 @@ pub enum Kind {
     MethodNotAllowed,
     /// A name that several things have, where one is meant.
     SeveralFound,
+    /// The same call, by its idempotency key, runs at this moment.
+    IdempotencyInFlight,
+    /// The idempotency key came before with another body.
+    IdempotencyKeyReused,
     /// Somebody else holds the session.
     SessionHeld,
     /// The session is over.
@@ -77,6 +91,8 @@ impl Kind {
             Self::ResourceNotFound => (404, "errors/resource_not_found", "Resource not found"),
             Self::MethodNotAllowed => (405, "errors/method_not_allowed", "Method not allowed"),
             Self::SeveralFound => (409, "errors/several_found", "Several found"),
+            Self::IdempotencyInFlight => (409, "errors/idempotency_in_flight", "Idempotent call in flight"),
+            Self::IdempotencyKeyReused => (422, "errors/idempotency_key_reused", "Idempotency key reused"),
             Self::SessionHeld => (409, "errors/session_held", "Session held"),
             Self::SessionEnded => (410, "errors/session_ended", "Session ended"),
             Self::TooManyRequests => (429, "errors/too_many_requests", "Too many requests"),
@@ -93,6 +109,15 @@ impl Kind {
     /// The envelope, with what there is to say.
     pub fn detail(self, detail: impl Into<String>) -> Envelope {
         let (status, kind, title) = self.spelt();
-        Envelope { title: title.to_owned(), detail: Some(detail.into()), instance: None, kind, status }
+        // Whatever is out of reach is asked for again in a moment.
+        let retry_after = (self == Self::ServiceUnavailable).then_some(2);
+        Envelope {
+            title: title.to_owned(),
+            detail: Some(detail.into()),
+            instance: None,
+            kind,
+            status,
+            retry_after,
+        }
     }
 }

@@ -171,6 +171,8 @@ kinds! {
     StraySignIn = "stray_sign_in",
     /// Not the browser that started, or one without cookies.
     CookieMissing = "cookie_missing",
+    /// This address asks too often.
+    TooManyRequests = "too_many_requests",
     /// The form came from another site.
     CrossSite = "cross_site",
     /// No such page.

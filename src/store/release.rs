@@ -4,7 +4,8 @@ use super::Store;
 use super::error::Result;
 
 impl Store {
-    /// Lets go of everything a former process on this file held: deliveries, attempts, its place among the nodes.
+    /// Lets go of everything a former process on this file held: deliveries, attempts, calls
+    /// that it was answering, its place among the nodes.
     /// Only for the embedded database, where the caller holds the file's lock and no other server can be at work.
     ///
     /// # Errors
@@ -23,6 +24,9 @@ impl Store {
                 )
                 .execute(tx.conn())
                 .await?;
+                sqlx::query("DELETE FROM idempotent_calls WHERE busy_until IS NOT NULL")
+                    .execute(tx.conn())
+                    .await?;
                 sqlx::query("DELETE FROM nodes").execute(tx.conn()).await?;
                 Ok(())
             })

@@ -49,6 +49,7 @@ pub const SEALED: &[SealedColumn] = &[
     column("endpoints", "target", "id", "CAST(1 AS BIGINT)"),
     column("deliveries", "body", "id", "CAST(1 AS BIGINT)"),
     column("delivery_tries", "answer", "delivery_id", "number"),
+    column("idempotent_calls", "reply", "id", "version"),
 ];
 
 /// How far a walk through a column has come: id and version of the last row seen.

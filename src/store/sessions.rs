@@ -313,6 +313,10 @@ impl Tx {
         .bind(read_version)
         .execute(self.conn())
         .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+        if done.rows_affected() != 1 {
+            return Err(Error::Conflict);
+        }
+        // Replies that wait for their call to come again hold the link, which opens nothing any more.
+        if update.ended_at.is_some() { self.forget_calls_about(id).await } else { Ok(()) }
     }
 }

@@ -181,6 +181,31 @@ impl Store {
         .await
     }
 
+    /// Removes what was kept of calls for the case that they come again, once that time is over; at most `limit` at
+    /// once. Gives how many went.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn sweep_calls(&self, now: Millis, limit: i64) -> Result<usize> {
+        let found = sqlx::query(
+            "SELECT id FROM idempotent_calls WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2",
+        );
+        let mut db = self.read().await?;
+        let found = found.bind(now.0).bind(limit).fetch_all(db.conn()).await?;
+        let ids = db.ids(found).await?;
+        drop(db);
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        self.write((ids, now), |(ids, now), tx| {
+            Box::pin(async move {
+                let sql = "DELETE FROM idempotent_calls WHERE id = $1 AND expires_at <= $2";
+                Ok(tx.remove(sql, ids, *now).await?.len())
+            })
+        })
+        .await
+    }
+
     /// Removes events of accounts that are older than this time and not needed any more; at most `limit` at once.
     /// Gives how many went.
     ///

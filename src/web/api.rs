@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use super::front::RequestId;
 use super::{Web, wizard};
 use crate::connect::{Absence, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
+use crate::kernel::ids::ApiKeyId;
 use crate::pages::ProblemKind;
 
 /// The largest body an API call may have.
@@ -43,7 +44,12 @@ impl IntoResponse for Refused {
         let Self(id, mut envelope) = self;
         envelope.instance = id.map(|id| id.0);
         let status = StatusCode::from_u16(envelope.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(envelope)).into_response()
+        let wait = envelope.retry_after;
+        let mut response = (status, Json(envelope)).into_response();
+        if let Some(wait) = wait {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
+        }
+        response
     }
 }
 
@@ -51,6 +57,8 @@ impl IntoResponse for Refused {
 pub(super) struct Caller {
     /// The request's id.
     pub(super) request: RequestId,
+    /// Its key's id.
+    pub(super) key: ApiKeyId,
 }
 
 impl Caller {
@@ -70,22 +78,25 @@ impl FromRequestParts<Web> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refused> {
         let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
-        let caller = Self { request };
+        let refuse = |envelope| refused(Some(&request), envelope);
         let Some(key) = key(&parts.headers) else {
             let detail = "send your API key as X-API-KEY, or as Authorization: Bearer";
-            return Err(caller.refuse(Kind::MissingCredentials.detail(detail)));
+            return Err(refuse(Kind::MissingCredentials.detail(detail)));
         };
         match web.connect.authenticate(&key).await {
-            Ok(Some(key)) if key.scopes.iter().any(|scope| scope == MANAGE) => Ok(caller),
+            Ok(Some(key)) if key.scopes.iter().any(|scope| scope == MANAGE) => {
+                web.limits.spend_key(&key.id).map_err(refuse)?;
+                Ok(Self { request, key: key.id })
+            }
             Ok(Some(_)) => {
                 let detail = format!("this key lacks the scope {MANAGE}");
-                Err(caller.refuse(Kind::InsufficientPrivileges.detail(detail)))
+                Err(refuse(Kind::InsufficientPrivileges.detail(detail)))
             }
             Ok(None) => {
                 let detail = "this API key is unknown or was revoked; make one with: vestibule keys create --name NAME";
-                Err(caller.refuse(Kind::InvalidCredentials.detail(detail)))
+                Err(refuse(Kind::InvalidCredentials.detail(detail)))
             }
-            Err(error) => Err(caller.fail(error, &PLAIN)),
+            Err(error) => Err(refuse(envelope(error, &PLAIN, &request))),
         }
     }
 }
@@ -153,17 +164,27 @@ pub(super) fn envelope(error: Error, spelling: &Spelling, request: &RequestId) -
 /// # Errors
 /// An envelope: too large, or not JSON.
 pub(super) async fn json_body(id: &RequestId, request: Request<Body>) -> Result<Value, Refused> {
+    text_body(id, request).await.map(|(_, value)| value)
+}
+
+/// The same, with the text as it came.
+///
+/// # Errors
+/// An envelope: too large, or not JSON.
+pub(super) async fn text_body(id: &RequestId, request: Request<Body>) -> Result<(String, Value), Refused> {
     let bytes = body(request, LARGEST).await.ok_or_else(|| {
         let detail = format!("the body must have at most {LARGEST} bytes and arrive within half a minute");
         refused(Some(id), Kind::ContentTooLarge.detail(detail))
     })?;
     if bytes.is_empty() {
-        return Ok(Value::Object(serde_json::Map::new()));
+        return Ok((String::new(), Value::Object(serde_json::Map::new())));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let detail = format!("the body must be JSON: {error}");
-        refused(Some(id), Kind::InvalidParameters.detail(detail))
-    })
+    let not_json = |error: &dyn std::fmt::Display| {
+        refused(Some(id), Kind::InvalidParameters.detail(format!("the body must be JSON: {error}")))
+    };
+    let text = String::from_utf8(bytes).map_err(|error| not_json(&error))?;
+    let value = serde_json::from_str(&text).map_err(|error| not_json(&error))?;
+    Ok((text, value))
 }
 
 /// A JSON reply that nobody stores.

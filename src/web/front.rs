@@ -1,16 +1,18 @@
 //! What every request passes: its id, the log line, the list of hosts, mended paths.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ACCEPT, HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
 
 use tracing::Instrument;
 
@@ -91,6 +93,30 @@ fn route(request: &Request) -> String {
         (Some(_), _) => "/connect/…".to_owned(),
         (None, Some(_)) => path.chars().take(200).collect(),
         (None, None) => "…".to_owned(),
+    }
+}
+
+/// A bug that ends one request must not end the connection without a word: whoever asked gets an answer and a number to
+/// quote. The runtime's own message, with file and line, is in the log.
+pub(super) async fn catch(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let accepted = request.headers().get(ACCEPT).cloned();
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            let request_id = id.as_ref().map(|id| id.0.as_str()).unwrap_or_default();
+            tracing::error!(request.id = request_id, "a request ended in a bug");
+            let mut asked = Request::new(Body::empty());
+            if let Some(accepted) = accepted {
+                asked.headers_mut().insert(ACCEPT, accepted);
+            }
+            asked.extensions_mut().insert(RequestId(request_id.to_owned()));
+            let (status, kind) = (StatusCode::INTERNAL_SERVER_ERROR, ProblemKind::ServerError);
+            let detail = "something went wrong here; quote the instance to whoever runs this server";
+            wizard::no_page(&web, asked, status, kind).await.unwrap_or_else(|| {
+                api::refused(id.as_ref(), Kind::UnexpectedError.detail(detail)).into_response()
+            })
+        }
     }
 }
 

@@ -4,13 +4,18 @@
 mod api;
 mod extract;
 mod front;
+mod limits;
+mod listen;
 mod metrics;
 mod operations;
 mod postpress;
+mod repeats;
 mod riposte;
 mod steps;
 mod wizard;
 
+pub use limits::LimitSettings;
+pub use listen::serve;
 pub use metrics::metrics;
 pub use postpress::new_session;
 
@@ -37,6 +42,7 @@ pub struct Web {
     settings: Arc<Settings>,
     /// Unknown fields that were logged before.
     noticed: Arc<Mutex<BTreeSet<String>>>,
+    limits: Arc<limits::Limits>,
     streams: steps::Streams,
     stop: watch::Receiver<bool>,
 }
@@ -48,6 +54,8 @@ pub struct Settings {
     pub public_url: PublicUrl,
     /// The product that asks.
     pub product_name: Option<String>,
+    /// How often one caller may ask.
+    pub limits: LimitSettings,
 }
 
 /// The whole service, for any HTTP server.
@@ -58,6 +66,7 @@ impl Web {
     pub fn new(connect: Connect, pages: Pages, settings: Settings, stop: watch::Receiver<bool>) -> Self {
         Self {
             connect,
+            limits: Arc::new(limits::Limits::new(&settings.limits)),
             pages: Arc::new(pages),
             settings: Arc::new(settings),
             noticed: Arc::default(),
@@ -75,9 +84,11 @@ impl Web {
             .merge(wizard::routes())
             .fallback(api::no_such_route)
             .method_not_allowed_fallback(api::no_such_method)
+            .layer(axum::middleware::from_fn_with_state(self.clone(), limits::per_address))
             .layer(axum::middleware::from_fn_with_state(self.clone(), front::only_our_hosts));
         let all = operations::routes()
             .merge(hosted)
+            .layer(axum::middleware::from_fn_with_state(self.clone(), front::catch))
             .layer(axum::middleware::from_fn(front::accompany))
             .with_state(self);
         // Clients that end their base URL with a slash ask for //v1/…, so paths are mended before routing.

@@ -11,9 +11,10 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 use super::Web;
-use super::api::{Caller, Refused, Spelling, json_body, reply};
+use super::api::{Caller, Refused, Spelling, reply};
 use super::extract::Segment;
-use crate::connect::{AccountView, Goal, NewSession, SessionView};
+use super::repeats::{create, once};
+use crate::connect::{AccountView, CreatedSession, Goal, NewSession, SessionView};
 use crate::dialects::envelope::Kind;
 use crate::dialects::postpress::{self as words, LinkGoal, LinkRequest};
 use crate::kernel::ids::{AccountId, SessionId};
@@ -56,20 +57,29 @@ const SPELLING: Spelling = Spelling {
     provider: words::link_tag,
 };
 
-async fn create_link(State(web): State<Web>, caller: Caller, request: Request<Body>, object: &str) -> Answer {
-    let body = json_body(&caller.request, request).await?;
-    let asked = words::read_link(&body).map_err(|envelope| caller.refuse(envelope))?;
-    web.notice(&asked.unknown);
-    let new = new_session(asked).ok_or_else(|| {
-        caller.refuse(
-            Kind::ResourceNotFound.detail("reconnect_account names no account: there is no such account"),
-        )
-    })?;
-    let created = web.connect.create_session(new).await.map_err(|error| caller.fail(error, &SPELLING))?;
-    let url = format!("{}/connect/{}", web.settings.public_url.origin(), created.secret.reveal());
-    let session = &created.session;
-    let body = words::link_created(object, &url, session.id.as_str(), session.expires_at);
-    Ok(reply(StatusCode::CREATED, &body))
+async fn create_link(
+    State(web): State<Web>,
+    caller: Caller,
+    request: Request<Body>,
+    object: &'static str,
+) -> Answer {
+    let (web, caller) = (&web, &caller);
+    once(web, caller, request, StatusCode::CREATED, |body, turn| async move {
+        let asked = words::read_link(&body).map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&asked.unknown);
+        let new = new_session(asked).ok_or_else(|| {
+            caller.refuse(
+                Kind::ResourceNotFound.detail("reconnect_account names no account: there is no such account"),
+            )
+        })?;
+        let reply = |created: &CreatedSession| {
+            let url = format!("{}/connect/{}", web.settings.public_url.origin(), created.secret.reveal());
+            let session = &created.session;
+            words::link_created(object, &url, session.id.as_str(), session.expires_at)
+        };
+        create(web, caller, new, turn, (StatusCode::CREATED, &SPELLING), &reply).await
+    })
+    .await
 }
 
 /// What a read request asks the use case for; `None` when the account to repair cannot exist.

@@ -220,6 +220,7 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
         | ProblemKind::TooManyTakeovers
         | ProblemKind::StraySignIn
         | ProblemKind::CookieMissing
+        | ProblemKind::TooManyRequests
         | ProblemKind::CrossSite
         | ProblemKind::NotFound
         | ProblemKind::WrongHost => none,

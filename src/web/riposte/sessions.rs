@@ -9,10 +9,11 @@ use serde_json::Value;
 use super::super::Web;
 use super::super::api::{Caller, envelope, json_body, refused, reply};
 use super::super::extract::Segment;
+use super::super::repeats;
 use super::super::steps::not_had;
 use super::super::wizard::Browser;
 use super::{Answer, Params, SPELLING, paged};
-use crate::connect::{Claim, Door, Error, Goal, NewSession, SessionView};
+use crate::connect::{Claim, CreatedSession, Door, Error, Goal, NewSession, SessionView};
 use crate::dialects::envelope::Kind;
 use crate::dialects::riposte as words;
 use crate::kernel::clock::Millis;
@@ -21,11 +22,27 @@ use crate::kernel::words::Dialect;
 
 /// `POST /auth/sessions`: 200 with the person's link.
 pub(super) async fn create(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Answer {
-    let body = json_body(&caller.request, request).await?;
-    let asked = words::read_session(&body).map_err(|envelope| caller.refuse(envelope))?;
-    web.notice(&asked.unknown);
-    let (named, email) =
-        (asked.explicit.then(|| asked.providers.first().cloned()).flatten(), asked.email.clone());
+    let (web, caller) = (&web, &caller);
+    repeats::once(web, caller, request, StatusCode::OK, |body, turn| async move {
+        let asked = words::read_session(&body).map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&asked.unknown);
+        let (named, email) =
+            (asked.explicit.then(|| asked.providers.first().cloned()).flatten(), asked.email.clone());
+        let reply = |created: &CreatedSession| {
+            let (session, origin) = (&created.session, web.settings.public_url.origin());
+            let secret = created.secret.reveal();
+            let url = format!("{origin}/auth/authorize?session={}&state={secret}", session.id);
+            let (named, email) = (named.as_deref(), email.as_deref());
+            words::session_created(session.id.as_str(), &url, session.expires_at, named, email)
+        };
+        let new = new_session(web, asked);
+        repeats::create(web, caller, new, turn, (StatusCode::OK, &SPELLING), &reply).await
+    })
+    .await
+}
+
+/// What a read request asks the use case for.
+fn new_session(web: &Web, asked: words::SessionRequest) -> NewSession {
     let request = crate::connect::Request {
         name: asked.custom_user_id,
         user_label: asked.user_label,
@@ -36,29 +53,13 @@ pub(super) async fn create(State(web): State<Web>, caller: Caller, request: Requ
         bypass_success_screen: true,
         force_consent: asked.force_consent,
     };
-    let new = NewSession {
+    NewSession {
         dialect: Dialect::Riposte,
         goal: Goal::Create { providers: asked.providers, explicit: asked.explicit },
         expires_at: Millis(web.connect.clock().now().0.saturating_add(asked.lives)),
         told: words::TOLD.to_vec(),
         request,
-    };
-    let created = web.connect.create_session(new).await.map_err(|error| caller.fail(error, &SPELLING))?;
-    let session = &created.session;
-    let url = format!(
-        "{}/auth/authorize?session={}&state={}",
-        web.settings.public_url.origin(),
-        session.id,
-        created.secret.reveal()
-    );
-    let body = words::session_created(
-        session.id.as_str(),
-        &url,
-        session.expires_at,
-        named.as_deref(),
-        email.as_deref(),
-    );
-    Ok(reply(StatusCode::OK, &body))
+    }
 }
 
 /// `GET /auth/sessions`: newest first, `page`, `limit`, `customUserId`.

@@ -25,6 +25,7 @@ use super::Web;
 use super::api::{Caller, PLAIN, Refused, bearer, envelope, json_body, refused, reply};
 use super::extract::Segment;
 use super::front::{OurHost, RequestId};
+use super::repeats;
 use crate::connect::{Claim, Door, Error, SessionView, Standing, View};
 use crate::dialects::envelope::Kind;
 use crate::dialects::steps::{self as words, Seen, Shown};
@@ -136,33 +137,43 @@ fn spoken(web: &Web, locale: &str, session: &SessionView, view: &View) -> Option
 async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Answer {
     let (mut parts, body) = request.into_parts();
     let Ok(Segment(id)) = Segment::from_request_parts(&mut parts, &web).await;
-    let missing = || caller.refuse(Kind::ResourceNotFound.detail("there is no such session"));
-    let id: SessionId = id.parse().map_err(|_| missing())?;
+    let missing = |caller: &Caller| caller.refuse(Kind::ResourceNotFound.detail("there is no such session"));
+    let id: SessionId = id.parse().map_err(|_| missing(&caller))?;
     let host = parts.extensions.get::<OurHost>().map(|host| host.0.clone()).unwrap_or_default();
     let locale = locale(&web, &parts);
     // Started twice under one idempotency key is started once: the token is made from it, so it comes again.
-    let before = idempotency_key(&caller, &parts)?.map(|key| hash(&format!("start:{key}")));
-    let body = json_body(&caller.request, Request::from_parts(parts, body)).await?;
-    let (takeover, unknown) = words::read_start(&body).map_err(|envelope| caller.refuse(envelope))?;
-    web.notice(&unknown);
-    let claimed = web.connect.claim(Door::Id(&id), |_| None, before.as_deref(), takeover, &host).await;
-    let claimed = claimed.map_err(|error| match error {
-        Error::NotFound("link") => missing(),
-        error => caller.fail(error, &PLAIN),
-    })?;
-    let token = match claimed {
-        Claim::Held { cookie: Some(token), .. } => token,
-        // Without a cookie to show nobody holds the session already.
-        Claim::Held { cookie: None, .. } => {
-            return Err(caller.fail(Error::Conflict, &PLAIN));
+    let key = repeats::key(&caller, &parts.headers)?;
+    let before = key.map(|key| hash(&format!("start:{}:{key}", caller.key)));
+    let request = Request::from_parts(parts, body);
+    let (web, caller, id) = (&web, &caller, &id);
+    let (host, locale, before) = (&*host, &*locale, before.as_deref());
+    repeats::once(web, caller, request, StatusCode::CREATED, |body, turn| async move {
+        let (takeover, unknown) = words::read_start(&body).map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&unknown);
+        let claimed = web.connect.claim(Door::Id(id), |_| None, before, takeover, host).await;
+        let claimed = claimed.map_err(|error| match error {
+            Error::NotFound("link") => missing(caller),
+            error => caller.fail(error, &PLAIN),
+        })?;
+        let token = match claimed {
+            Claim::Held { cookie: Some(token), .. } => token,
+            // Without a cookie to show nobody holds the session already.
+            Claim::Held { cookie: None, .. } => {
+                return Err(caller.fail(Error::Conflict, &PLAIN));
+            }
+            Claim::Refused(look) => return Err(caller.refuse(not_had(look.standing))),
+        };
+        let (session, view) =
+            web.connect.view(id, Some(token.reveal())).await.map_err(|error| caller.fail(error, &PLAIN))?;
+        let view = spoken(web, locale, &session, &view)
+            .ok_or_else(|| caller.refuse(not_had(Standing::Elsewhere { busy: false })))?;
+        if let Some(turn) = turn {
+            let done = web.connect.finish_turn(turn, id).await;
+            done.map_err(|error| caller.fail(error, &PLAIN))?;
         }
-        Claim::Refused(look) => return Err(caller.refuse(not_had(look.standing))),
-    };
-    let (session, view) =
-        web.connect.view(&id, Some(token.reveal())).await.map_err(|error| caller.fail(error, &PLAIN))?;
-    let view = spoken(&web, &locale, &session, &view)
-        .ok_or_else(|| caller.refuse(not_had(Standing::Elsewhere { busy: false })))?;
-    Ok(reply(StatusCode::CREATED, &words::started(token.reveal(), view)))
+        Ok(reply(StatusCode::CREATED, &words::started(token.reveal(), view)))
+    })
+    .await
 }
 
 /// Why a session could not be begun.
@@ -179,19 +190,6 @@ pub(super) fn not_had(standing: Standing) -> crate::dialects::envelope::Envelope
             Kind::SessionHeld.detail(
                 "somebody holds the session already; to begin again here, and end it there, send \"takeover\": true",
             )
-        }
-    }
-}
-
-/// The caller's idempotency key, 1 to 255 visible ASCII characters.
-fn idempotency_key(caller: &Caller, parts: &Parts) -> Result<Option<String>, Refused> {
-    let Some(value) = parts.headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().map(str::trim);
-    match key.filter(|key| (1..=255).contains(&key.len())) {
-        Some(key) => Ok(Some(key.to_owned())),
-        None => {
-            let detail = "Idempotency-Key must have 1 to 255 visible ASCII characters";
-            Err(caller.refuse(Kind::InvalidParameters.detail(detail)))
         }
     }
 }

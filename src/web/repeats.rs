@@ -1,0 +1,115 @@
+//! `Idempotency-Key`: a call that comes again has its effect once and gets the same reply. Only for calls with an API
+//! key; refusals are not kept, so a call that was mended may come again under its key.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{OriginalUri, Request};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::Web;
+use super::api::{Caller, PLAIN, Refused, Spelling, reply, text_body};
+use crate::connect::{CreatedSession, Error, NewSession, Once, Repeat, Turn};
+use crate::dialects::envelope::Kind;
+
+type Answer = Result<Response, Refused>;
+
+/// Says that a reply is that of an earlier call.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The caller's idempotency key, if it sent one.
+///
+/// # Errors
+/// An envelope, when it is not 1 to 255 visible ASCII characters.
+pub(super) fn key(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().map(str::trim);
+    match key.filter(|key| (1..=255).contains(&key.len())) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let detail = "Idempotency-Key must have 1 to 255 visible ASCII characters";
+            Err(caller.refuse(Kind::InvalidParameters.detail(detail)))
+        }
+    }
+}
+
+/// Runs a call over its body, once under its idempotency key. `run` ends the turn that it is given together with its
+/// effect; a turn without an effect is given back here.
+pub(super) async fn once<Run, Running>(
+    web: &Web,
+    caller: &Caller,
+    request: Request<Body>,
+    status: StatusCode,
+    run: Run,
+) -> Answer
+where
+    Run: FnOnce(Value, Option<Turn>) -> Running,
+    Running: Future<Output = Answer>,
+{
+    let key = key(caller, request.headers())?;
+    // Nested routes see a path without what they are nested under.
+    let path = request.extensions().get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri).path();
+    let route = format!("{} {path}", request.method());
+    let (text, body) = text_body(&caller.request, request).await?;
+    let Some(key) = key else { return run(body, None).await };
+    let repeat = web.connect.take_turn(&caller.key, &route, &key, &text).await;
+    match repeat.map_err(|error| caller.fail(error, &PLAIN))? {
+        Repeat::First(turn) => {
+            let answer = run(body, Some(turn.clone())).await;
+            if answer.is_err()
+                && let Err(error) = web.connect.give_up_turn(turn).await
+            {
+                // It runs out by itself; until then the same call is told to wait.
+                tracing::warn!(request.id = caller.request.0, error = %error, "an idempotency key stays taken");
+            }
+            answer
+        }
+        Repeat::Again(Some(kept)) => {
+            let headers = [
+                (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                (REPLAYED, HeaderValue::from_static("true")),
+            ];
+            Ok((status, headers, kept.to_vec()).into_response())
+        }
+        Repeat::Again(None) => {
+            let mut response = run(body, None).await?;
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            Ok(response)
+        }
+        Repeat::Running(wait) => {
+            let detail = "the same call is running at this moment; ask again when it has ended";
+            // Almost every call ends within a second; the longest wait is for one whose server died.
+            let wait = wait.clamp(Duration::from_secs(1), Duration::from_secs(5));
+            Err(caller.refuse(Kind::IdempotencyInFlight.detail(detail).after(wait)))
+        }
+        Repeat::OtherBody => {
+            let detail =
+                "this Idempotency-Key came before with another body; take a fresh key for another request";
+            Err(caller.refuse(Kind::IdempotencyKeyReused.detail(detail)))
+        }
+    }
+}
+
+/// Makes a session and replies with what `words` makes of it; with a turn, the reply is kept.
+pub(super) async fn create(
+    web: &Web,
+    caller: &Caller,
+    new: NewSession,
+    turn: Option<Turn>,
+    (status, spelling): (StatusCode, &Spelling),
+    words: &(dyn Fn(&CreatedSession) -> Value + Send + Sync),
+) -> Answer {
+    let bytes = |created: &CreatedSession| {
+        let bytes = serde_json::to_vec(&words(created));
+        bytes.map(Zeroizing::new).map_err(|error| Error::Internal(format!("writing a reply: {error}")))
+    };
+    let once = turn.map(|turn| Once { turn, reply: &bytes });
+    let created = web.connect.create_session(new, once).await;
+    let created = created.map_err(|error| caller.fail(error, spelling))?;
+    Ok(reply(status, &words(&created)))
+}
