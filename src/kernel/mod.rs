@@ -5,6 +5,7 @@ pub mod clock;
 pub mod egress;
 pub mod figures;
 pub mod ids;
+pub mod limits;
 pub mod random;
 pub mod seal;
 pub mod secret;
