@@ -266,7 +266,7 @@ fn filled(text: Option<&str>) -> Option<&str> {
 /// The drawing that goes with a problem.
 fn drawing(kind: ProblemKind) -> &'static str {
     match kind {
-        ProblemKind::Expired | ProblemKind::TooManyTries => "clock",
+        ProblemKind::Expired | ProblemKind::TooManyTries | ProblemKind::TooManyConnects => "clock",
         ProblemKind::OpenElsewhere
         | ProblemKind::OpenElsewhereBusy
         | ProblemKind::MovedOn
@@ -293,6 +293,7 @@ fn renews(kind: ProblemKind) -> bool {
             | ProblemKind::Revoked
             | ProblemKind::Failed
             | ProblemKind::TooManyTries
+            | ProblemKind::TooManyConnects
     )
 }
 
