@@ -162,3 +162,26 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite_url;
+
+    #[tokio::test]
+    async fn a_new_file_that_another_start_holds_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = sqlite_url(&folder.path().join("new.db"));
+        crate::store::drivers();
+        let mut other = AnyConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("BEGIN EXCLUSIVE; CREATE TABLE t (x)").execute(&mut other).await.unwrap();
+        let begun = Instant::now();
+        let opening = tokio::spawn(async move { open_file(&url).await.map(|_| ()) });
+        // Longer than the driver itself waits, which is five seconds.
+        tokio::time::sleep(Duration::from_millis(6500)).await;
+        assert!(!opening.is_finished(), "it gave up after {:?}", begun.elapsed());
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        assert_eq!(opening.await.unwrap(), Ok(()));
+        assert!(begun.elapsed() < WAIT + Duration::from_secs(6));
+    }
+}
