@@ -103,7 +103,7 @@ fn install(missing: &[&Package]) -> Result<(), Failure> {
 }
 
 /// A command with the rights to install, through sudo for those who are not root.
-fn privileged(words: &[&str]) -> Command {
+pub fn privileged(words: &[&str]) -> Command {
     if output(&mut shell::program("id", &["-u"])) == "0" {
         program(words[0], &words[1..])
     } else {

@@ -1,6 +1,7 @@
 //! Servers that Debian lets nobody install beside another of their kind: their packages, and the libraries that only
 //! they need, are unpacked into a folder of the tree, where no service starts and nothing of the system is touched.
 
+use crate::setup::privileged;
 use crate::shell::{Failure, program, run};
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,7 @@ pub fn unpack() -> Result<(), Failure> {
     let archive = folder.join("packages");
     std::fs::create_dir_all(&archive)
         .map_err(|error| Failure::new(format!("{}: {error}", archive.display())))?;
+    run(&mut privileged(&["apt-get", "update", "-qq"]))?;
     let mut words = vec!["download", "-qq"];
     words.extend(PACKAGES);
     run(program("apt-get", &words).current_dir(&archive))?;
