@@ -56,15 +56,16 @@ impl Address {
         }
         Ok(Self { local: local.to_owned(), domain })
     }
+
+    /// The domain as this address spells it.
+    pub fn spelt_domain(&self) -> String {
+        if self.local.is_ascii() { self.domain.clone() } else { servers::readable(&self.domain) }
+    }
 }
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.local.is_ascii() {
-            write!(f, "{}@{}", self.local, self.domain)
-        } else {
-            write!(f, "{}@{}", self.local, servers::readable(&self.domain))
-        }
+        write!(f, "{}@{}", self.local, self.spelt_domain())
     }
 }
 
