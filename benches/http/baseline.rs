@@ -107,6 +107,7 @@ fn row(bare: &Bare, body: &Value) -> (Session, Token) {
         claimed_at: None,
         attempt_id: None,
         secrets_tried: 0,
+        connects: 0,
         cause: None,
         trace: None,
         seq: 0,

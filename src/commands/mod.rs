@@ -22,7 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 use vestibule::config::{self, Config, KeyFileError};
 use vestibule::connect::{Absence, Connect, Limits};
-use vestibule::contract::Context;
+use vestibule::contract::{Allowance, Context};
 use vestibule::kernel::clock::Clock;
 use vestibule::kernel::egress::{Egress, Setup};
 use vestibule::kernel::random::Random;
@@ -95,7 +95,8 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
     let store = Store::open(&address, ring, clock.clone(), random.clone())
         .await
         .context("the database could not be opened")?;
-    let cx = Context { egress: egress.clone(), clock: clock.clone(), random: random.clone() };
+    let allowance = Allowance::new(config.tries.host_connects, config.tries.login_tries);
+    let cx = Context { egress: egress.clone(), clock: clock.clone(), random: random.clone(), allowance };
     let limits = Limits {
         session_life: config.session_life,
         keep_sessions: config.keep_sessions,

@@ -37,6 +37,8 @@ pub struct Config {
     pub keys: Keys,
     /// The way out.
     pub egress: Egress,
+    /// How much persons may have us try.
+    pub tries: Tries,
     /// The product that asks; `None` to go by where people are sent back to.
     pub product_name: Option<String>,
     /// A session lives no longer than this.
@@ -101,6 +103,15 @@ pub struct Egress {
     pub extra_ca_file: Option<PathBuf>,
 }
 
+/// How much persons may have us try, over all sessions of this node; zero is no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Tries {
+    /// Connections to one host in a minute.
+    pub host_connects: u32,
+    /// Tries of one sign-in name at one host in an hour.
+    pub login_tries: u32,
+}
+
 /// Logging.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -128,6 +139,8 @@ struct Raw {
     requests_per_minute_address: i64,
     max_connections: i64,
     extra_ca_file: String,
+    host_connects_per_minute: i64,
+    login_tries_per_hour: i64,
     product_name: String,
     session_max_days: i64,
     keep_sessions_days: i64,
@@ -231,6 +244,9 @@ impl Raw {
         };
         let keep_sessions = kept(problems, "keep_sessions_days", self.keep_sessions_days);
         let keep_deliveries = kept(problems, "keep_deliveries_days", self.keep_deliveries_days);
+        let host_connects =
+            problems.range("host_connects_per_minute", self.host_connects_per_minute, 0, 100_000);
+        let login_tries = problems.range("login_tries_per_hour", self.login_tries_per_hour, 0, 100_000);
         let metrics = match non_empty(&self.metrics_listen) {
             Some(text) => problems.note("metrics_listen", address(text)).map(Some),
             None => Some(None),
@@ -272,6 +288,7 @@ impl Raw {
                 dns_server: dns_server?,
                 extra_ca_file: non_empty(&self.extra_ca_file).map(PathBuf::from),
             },
+            tries: Tries { host_connects: host_connects?, login_tries: login_tries? },
             product_name: non_empty(&self.product_name).map(str::to_owned),
             session_life: Duration::from_secs(u64::from(days?) * 24 * 3600),
             keep_sessions: keep_sessions?,

@@ -11,7 +11,9 @@ use tracing::Instrument;
 use super::claims::holds;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, decode};
-use crate::contract::{Action, Actor, Answer, FieldKind, Next, Notice, State, Step, Text, Tone, Trouble};
+use crate::contract::{
+    Action, Actor, Answer, Context, FieldKind, Next, Notice, State, Step, Text, Tone, Trouble,
+};
 use crate::kernel::figures::figures;
 use crate::kernel::ids::SessionId;
 use crate::kernel::random::Token;
@@ -31,6 +33,10 @@ const WAIT: Duration = Duration::from_secs(20);
 
 /// How often a waiting page looks by itself, should the call that the answer is there be lost.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How many of its session's connections are set aside for one answer. They are counted before they are made, so that a
+/// killed process has not made any that nobody counted, and what was not used is given back with the outcome.
+const SET_ASIDE: i64 = 20;
 
 /// The cause of a call that took too long.
 const SLOW: &str = "timeout";
@@ -52,6 +58,8 @@ struct Taken {
     by: String,
     /// Whether a secret is tried.
     spends: bool,
+    /// How many connections it may make.
+    connects: u32,
 }
 
 impl Connect {
@@ -125,14 +133,16 @@ impl Connect {
         let shown: Shown = decode(&attempt.shown)?;
         let by = Token::new(self.random()).hash();
         let spends = shown.step.asks_secret() && answer.action == Action::Submit;
-        let context = (session.clone(), attempt.clone(), by.clone(), spends, now);
+        let connects = (self.limits.connects_per_session - session.connects).clamp(0, SET_ASIDE);
+        let context = (session.clone(), attempt.clone(), by.clone(), (spends, connects), now);
         let taken = self
             .store
-            .write(context, |(session, attempt, by, spends, now), tx| {
+            .write(context, |(session, attempt, by, (spends, connects), now), tx| {
                 Box::pin(async move {
                     // The session is written too, so that a claim and an answer can never both win.
                     let mut update = SessionUpdate::from(session);
                     update.secrets_tried += i64::from(*spends);
+                    update.connects += connects;
                     tx.update_session(&session.id, session.version, &update).await?;
                     tx.take_attempt(attempt, by, *now, now.after(HOLD)).await
                 })
@@ -141,7 +151,8 @@ impl Connect {
         match taken {
             Ok(()) => {
                 attempt.version += 1;
-                Ok(Some(Taken { session, attempt, shown, by, spends }))
+                let connects = u32::try_from(connects).unwrap_or(0);
+                Ok(Some(Taken { session, attempt, shown, by, spends, connects }))
             }
             Err(store::Error::Conflict) => Ok(None),
             Err(error) => Err(error.into()),
@@ -150,7 +161,8 @@ impl Connect {
 
     /// Asks the provider and saves what follows.
     async fn call(&self, taken: Taken, answer: Answer) -> Result<()> {
-        let Taken { session, attempt, shown, by, spends } = taken;
+        let Taken { session, attempt, shown, by, spends, connects } = taken;
+        let cx = Context { allowance: self.cx.allowance.granting(connects), ..self.cx.clone() };
         let asked = shown.step.name.clone();
         let left = self.limits.secrets_per_session - session.secrets_tried - i64::from(spends);
         let outcome = if left < 0 {
@@ -158,7 +170,7 @@ impl Connect {
         } else {
             let provider = self.provider(&attempt.provider)?.clone();
             let before = shown.step.clone();
-            let call = provider.answer(&self.cx, shown.state.clone(), answer);
+            let call = provider.answer(&cx, shown.state.clone(), answer);
             let span = tracing::info_span!(
                 target: traces::TARGET,
                 "provider.call",
@@ -190,7 +202,8 @@ impl Connect {
             }
             outcome => outcome,
         };
-        self.settle(Settling { session: session.id, attempt, outcome }).await
+        let unused = i64::from(cx.allowance.left());
+        self.settle(Settling { session: session.id, attempt, outcome, unused }).await
     }
 
     /// Runs a provider's call under its deadline while saying that we live; `None` when the attempt was lost.

@@ -57,6 +57,8 @@ pub struct Limits {
     pub session_life: Duration,
     /// How many secrets may be tried in one session.
     pub secrets_per_session: i64,
+    /// How many connections to hosts of a person's choice one session may make.
+    pub connects_per_session: i64,
     /// How often a session may move to another browser.
     pub takeovers: i64,
     /// How long sessions that ended are kept, and events.
@@ -71,6 +73,7 @@ impl Default for Limits {
         Self {
             session_life: month,
             secrets_per_session: 10,
+            connects_per_session: 30,
             takeovers: 5,
             keep_sessions: month,
             keep_deliveries: month,

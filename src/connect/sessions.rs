@@ -118,6 +118,7 @@ impl Connect {
             claimed_at: None,
             attempt_id: None,
             secrets_tried: 0,
+            connects: 0,
             cause: None,
             trace: traces::current(),
             seq: 0,

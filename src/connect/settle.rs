@@ -36,6 +36,8 @@ pub(super) struct Settling {
     pub(super) session: SessionId,
     pub(super) attempt: Attempt,
     pub(super) outcome: Outcome,
+    /// How many of the connections that were set aside for the call it did not make.
+    pub(super) unused: i64,
 }
 
 /// The same, ready to be written.
@@ -43,6 +45,7 @@ struct Saving {
     session: SessionId,
     attempt: Attempt,
     change: Change,
+    unused: i64,
     now: Millis,
 }
 
@@ -148,6 +151,7 @@ impl Connect {
             session: settling.session,
             attempt: settling.attempt,
             change,
+            unused: settling.unused,
             now: self.now(),
         });
         // Two first connections of one identity under one name at the same moment: the second round finds the
@@ -196,7 +200,7 @@ fn tell(saving: &Saving) {
 
 /// Writes an outcome down; `false` when it lost and nothing was written.
 async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
-    let Saving { session: id, attempt, change, now } = saving;
+    let Saving { session: id, attempt, change, unused, now } = saving;
     let session = tx.session(id).await?.ok_or(store::Error::NotFound)?;
     if session.state_at(*now) != SessionState::Open || session.claim_no != attempt.claim_no {
         return Ok(false);
@@ -214,6 +218,7 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
     }
     tx.wake(Wake::Attempt(attempt.id.as_str().to_owned()));
     let mut update = SessionUpdate::from(&session);
+    update.connects -= unused;
     match change {
         Change::Step { name, refusal, .. } => {
             if let Some(code) = refusal {

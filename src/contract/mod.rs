@@ -1,13 +1,16 @@
 //! The contract between the engine and the providers: state in, step out, nothing kept in memory between
 //! calls. It knows nobody who implements it; the catalogue of those that exist is handed in by `main`.
 
+mod allowance;
 mod provider;
 mod step;
 
+pub use allowance::{Allowance, Denied};
 pub use provider::{
     About, Actor, Begin, Catalogue, Connected, Context, Failure, Group, Method, Next, Profile, Provider,
     State, Target, Trouble,
 };
 pub use step::{
-    Action, Alternative, Answer, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone, Tried,
+    Action, Alternative, Answer, Choice, Fact, Field, FieldKind, Help, Notice, Step, StepKind, Text, Tone,
+    Tried,
 };

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::allowance::Allowance;
 use super::step::{Answer, Step, Text};
 use crate::kernel::clock::Clock;
 use crate::kernel::egress::Egress;
@@ -58,6 +59,8 @@ pub struct Context {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// How much a person may still have us try. Asked before every connection to a host they chose.
+    pub allowance: Allowance,
 }
 
 /// A provider's own small state between two steps, sealed by the engine. Each provider serialises a type of

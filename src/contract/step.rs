@@ -33,9 +33,21 @@ impl Text {
     }
 }
 
-/// What the person must do now: a form, in this version's only kind.
+/// What sort of thing a step asks for, and so how it is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// Fields to fill in and send.
+    #[default]
+    Form,
+}
+
+/// What the person must do now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
+    /// What sort of step it is. Steps stored before there were kinds are forms.
+    #[serde(default)]
+    pub kind: StepKind,
     /// The step's stable name inside its provider, such as `password`.
     pub name: String,
     /// The heading.
@@ -286,5 +298,19 @@ impl Answer {
     /// A secret exactly as it was typed.
     pub fn secret(&self, name: &str) -> Option<&Secret> {
         self.fields.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_says_its_kind_and_one_stored_without_is_a_form() {
+        let stored =
+            json!({ "name": "address", "title": { "key": "a" }, "fields": [], "submit": { "key": "b" } });
+        let step: Step = serde_json::from_value(stored).unwrap();
+        assert_eq!(step.kind, StepKind::Form);
+        assert_eq!(serde_json::to_value(&step).unwrap()["kind"], "form");
     }
 }

@@ -181,6 +181,8 @@ kinds! {
     WrongHost = "wrong_host",
     /// Too many tries in a short time.
     TooManyTries = "too_many_tries",
+    /// So many mail servers were tried that no more are.
+    TooManyConnects = "too_many_connects",
     /// Our own mistake.
     ServerError = "server_error",
     /// Asks whether to stop.

@@ -266,7 +266,10 @@ fn filled(text: Option<&str>) -> Option<&str> {
 /// The drawing that goes with a problem.
 fn drawing(kind: ProblemKind) -> &'static str {
     match kind {
-        ProblemKind::Expired | ProblemKind::TooManyTries | ProblemKind::TooManyRequests => "clock",
+        ProblemKind::Expired
+        | ProblemKind::TooManyTries
+        | ProblemKind::TooManyConnects
+        | ProblemKind::TooManyRequests => "clock",
         ProblemKind::OpenElsewhere
         | ProblemKind::OpenElsewhereBusy
         | ProblemKind::MovedOn
@@ -293,6 +296,7 @@ fn renews(kind: ProblemKind) -> bool {
             | ProblemKind::Revoked
             | ProblemKind::Failed
             | ProblemKind::TooManyTries
+            | ProblemKind::TooManyConnects
     )
 }
 

@@ -3,6 +3,9 @@
 
 #[macro_use]
 mod about;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod imap;
 mod section;
 

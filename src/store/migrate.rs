@@ -8,8 +8,10 @@ use super::fragments::Kind;
 use crate::kernel::clock::Millis;
 
 /// The migrations, in order: number (the file's date) and SQL. A released one never changes.
-const MIGRATIONS: &[(i64, &str)] =
-    &[(202_611_220_001, include_str!("../../migrations/202611220001_init.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (202_611_220_001, include_str!("../../migrations/202611220001_init.sql")),
+    (202_611_270_001, include_str!("../../migrations/202611270001_connects.sql")),
+];
 
 /// Applies what is missing; gives the numbers that this call applied.
 pub(super) async fn migrate(conn: &mut AnyConnection, kind: Kind, now: Millis) -> Result<Vec<i64>> {

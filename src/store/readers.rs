@@ -2,9 +2,10 @@
 //! asks every connection that comes back whether it lives, which there costs as much again as reading one row.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sqlx::any::AnyPoolOptions;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -79,11 +80,7 @@ impl Readers {
         };
         let conn = match file.take() {
             Some(conn) => conn,
-            None => {
-                let mut conn = AnyConnection::connect_with(&super::options(&file.url)?).await?;
-                sqlx::raw_sql(Kind::Sqlite.greeting()).execute(&mut conn).await?;
-                conn
-            }
+            None => open_file(&file.url).await?,
         };
         Ok(Reader::File(Borrowed { conn: Some(conn), file: file.clone(), _turn: turn }))
     }
@@ -112,6 +109,35 @@ impl Readers {
     }
 }
 
+/// Opens a connection to a SQLite file. The first one to a new file changes it to WAL, which takes the whole file for
+/// a moment, and SQLite refuses whoever meets that at once instead of waiting; so this waits.
+///
+/// # Errors
+/// `Unavailable`, also when the file stays locked for ten seconds.
+pub(super) async fn open_file(url: &str) -> Result<AnyConnection> {
+    let options = super::options(url)?;
+    let begun = Instant::now();
+    loop {
+        match greeted(&options).await {
+            Err(sqlx::Error::Database(error)) if is_busy(&*error) && begun.elapsed() < WAIT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+async fn greeted(options: &AnyConnectOptions) -> sqlx::Result<AnyConnection> {
+    let mut conn = AnyConnection::connect_with(options).await?;
+    sqlx::raw_sql(Kind::Sqlite.greeting()).execute(&mut conn).await?;
+    Ok(conn)
+}
+
+/// SQLITE_BUSY, in any of its extended forms, whose lowest byte is the plain one.
+fn is_busy(error: &dyn DatabaseError) -> bool {
+    error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
 impl File {
     fn take(&self) -> Option<AnyConnection> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
@@ -134,5 +160,28 @@ impl Reader {
             Self::File(Borrowed { conn: Some(conn), .. }) => conn,
             Self::File(Borrowed { conn: None, .. }) => unreachable!("taken only by drop"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite_url;
+
+    #[tokio::test]
+    async fn a_new_file_that_another_start_holds_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = sqlite_url(&folder.path().join("new.db"));
+        crate::store::drivers();
+        let mut other = AnyConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("BEGIN EXCLUSIVE; CREATE TABLE t (x)").execute(&mut other).await.unwrap();
+        let begun = Instant::now();
+        let opening = tokio::spawn(async move { open_file(&url).await.map(|_| ()) });
+        // Longer than the driver itself waits, which is five seconds.
+        tokio::time::sleep(Duration::from_millis(6500)).await;
+        assert!(!opening.is_finished(), "it gave up after {:?}", begun.elapsed());
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        assert_eq!(opening.await.unwrap(), Ok(()));
+        assert!(begun.elapsed() < WAIT + Duration::from_secs(6));
     }
 }

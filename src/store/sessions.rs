@@ -47,6 +47,8 @@ pub struct Session {
     pub attempt_id: Option<AttemptId>,
     /// How many secrets were tried in it.
     pub secrets_tried: i64,
+    /// How many connections it made to hosts of its person's choice, with those set aside for an answer under way.
+    pub connects: i64,
     /// Why it ended, or what last went wrong: a stable code.
     pub cause: Option<String>,
     /// Where in its backend's trace it was asked for.
@@ -94,6 +96,8 @@ pub struct SessionUpdate {
     /// See [`Session`].
     pub secrets_tried: i64,
     /// See [`Session`].
+    pub connects: i64,
+    /// See [`Session`].
     pub cause: Option<String>,
     /// See [`Session`].
     pub ended_at: Option<Millis>,
@@ -110,6 +114,7 @@ impl From<&Session> for SessionUpdate {
             claimed_at: session.claimed_at,
             attempt_id: session.attempt_id.clone(),
             secrets_tried: session.secrets_tried,
+            connects: session.connects,
             cause: session.cause.clone(),
             ended_at: session.ended_at,
         }
@@ -135,7 +140,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, dialect, purpose, state, link_hash, providers, request, name_mark, provider, account_id, cookie_hash, ",
-            "claim_no, claimed_at, attempt_id, secrets_tried, cause, trace, seq, version, created_at, expires_at, ended_at ",
+            "claim_no, claimed_at, attempt_id, secrets_tried, connects, cause, trace, seq, version, created_at, expires_at, ended_at ",
             "FROM sessions ",
             $tail
         )
@@ -161,6 +166,7 @@ impl Db {
             claimed_at: columns.maybe_time()?,
             attempt_id: columns.maybe_word(|id| id.parse().ok())?,
             secrets_tried: columns.int()?,
+            connects: columns.int()?,
             cause: columns.maybe_text()?,
             trace: columns.maybe_word(Parent::parse)?,
             seq: columns.int()?,
@@ -252,9 +258,9 @@ impl Tx {
         let request = self.seal(TABLE, REQUEST, session.id.as_str(), 1, &session.request);
         sqlx::query(
             "INSERT INTO sessions (id, dialect, purpose, state, link_hash, providers, request, name_mark, provider, \
-             account_id, cookie_hash, claim_no, claimed_at, attempt_id, secrets_tried, cause, trace, seq, version, created_at, \
+             account_id, cookie_hash, claim_no, claimed_at, attempt_id, secrets_tried, connects, cause, trace, seq, version, created_at, \
              expires_at, ended_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
         )
         .bind(session.id.as_str())
         .bind(session.dialect.as_str())
@@ -271,6 +277,7 @@ impl Tx {
         .bind(session.claimed_at.map(|at| at.0))
         .bind(session.attempt_id.as_ref().map(AttemptId::as_str))
         .bind(session.secrets_tried)
+        .bind(session.connects)
         .bind(session.cause.as_deref())
         .bind(session.trace.as_ref().map(Parent::as_str))
         .bind(session.seq)
@@ -296,8 +303,8 @@ impl Tx {
     ) -> Result<()> {
         let done = sqlx::query(
             "UPDATE sessions SET state = $1, account_id = $2, cookie_hash = $3, claim_no = $4, claimed_at = $5, \
-             attempt_id = $6, secrets_tried = $7, cause = $8, ended_at = $9, provider = $10, version = version + 1 \
-             WHERE id = $11 AND version = $12",
+             attempt_id = $6, secrets_tried = $7, connects = $8, cause = $9, ended_at = $10, provider = $11, \
+             version = version + 1 WHERE id = $12 AND version = $13",
         )
         .bind(update.state.as_str())
         .bind(update.account_id.as_ref().map(AccountId::as_str))
@@ -306,6 +313,7 @@ impl Tx {
         .bind(update.claimed_at.map(|at| at.0))
         .bind(update.attempt_id.as_ref().map(AttemptId::as_str))
         .bind(update.secrets_tried)
+        .bind(update.connects)
         .bind(update.cause.as_deref())
         .bind(update.ended_at.map(|at| at.0))
         .bind(update.provider.as_deref())

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::AnyConnection;
 use sqlx::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{Error, Result};
 use super::fragments::Kind;
+use super::readers::open_file;
 use super::tx::{Conn, Db, Tx};
 use super::wake::Bell;
 use crate::kernel::figures::figures;
@@ -198,8 +198,7 @@ impl Writer {
 
     async fn connected<'t>(&self, tx: &'t mut Option<Tx>) -> Result<&'t mut Tx> {
         if tx.is_none() {
-            let mut conn = AnyConnection::connect_with(&super::options(&self.url)?).await?;
-            sqlx::raw_sql(Kind::Sqlite.greeting()).execute(&mut conn).await?;
+            let conn = open_file(&self.url).await?;
             *tx = Some(Tx::new(Db { conn: Conn::Own(conn), shared: self.db.clone() }));
         }
         tx.as_mut().ok_or(Error::NotFound)

@@ -6,6 +6,7 @@ mod options;
 mod setup;
 mod shell;
 mod stages;
+mod unpack;
 
 use shell::{Failure, cargo};
 use stages::Stage;

@@ -11,11 +11,13 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 14] = [
     package("chromium", "/usr/bin/chromium", "the browser that walks through the wizard"),
     package("chromium-driver", "/usr/bin/chromedriver", "drives the browser"),
     package("dovecot-imapd", "/usr/sbin/dovecot", "a real mailbox server"),
     package("postfix", "/usr/sbin/postfix", "a real submission server"),
+    package("libsasl2-modules", "/usr/lib/x86_64-linux-gnu/sasl2/libplain.so", "how Cyrus is signed in to"),
+    package("util-linux", "/usr/bin/unshare", "gives Courier a view of the system of its own"),
     package("dnsmasq-base", "/usr/sbin/dnsmasq", "a real name server with mail and service records"),
     package("postgresql", "/usr/lib/postgresql", "the database for several nodes"),
     package("gcc", "/usr/bin/gcc", "compiles SQLite, ring and the kill shim"),
@@ -49,6 +51,9 @@ pub fn setup() -> Result<(), Failure> {
             "this is not Debian, so please install by hand (Debian's names):\n{}",
             list.join("\n")
         )));
+    }
+    if debian {
+        crate::unpack::unpack()?;
     }
     if succeeds(&mut cargo(&["deny", "--version"])) {
         println!("cargo-deny is there.");
@@ -98,7 +103,7 @@ fn install(missing: &[&Package]) -> Result<(), Failure> {
 }
 
 /// A command with the rights to install, through sudo for those who are not root.
-fn privileged(words: &[&str]) -> Command {
+pub fn privileged(words: &[&str]) -> Command {
     if output(&mut shell::program("id", &["-u"])) == "0" {
         program(words[0], &words[1..])
     } else {

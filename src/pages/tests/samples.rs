@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::contract::{Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, Text, Tone, Tried};
+use crate::contract::{
+    Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, StepKind, Text, Tone, Tried,
+};
 use crate::pages::page::{
     Busy, Frame, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome,
 };
@@ -39,6 +41,7 @@ fn say(key: &str) -> Text {
 
 fn step(name: &str, fields: Vec<Field>) -> Step {
     Step {
+        kind: StepKind::Form,
         name: name.to_owned(),
         title: say(&format!("{name}.title")),
         intro: Some(say(&format!("{name}.intro"))),
@@ -180,6 +183,7 @@ pub(super) fn broken(value: &str) -> Step {
         choices: vec![Choice { value: value.to_owned(), label: text() }],
     });
     Step {
+        kind: StepKind::Form,
         name: value.to_owned(),
         title: text(),
         intro: Some(text()),
@@ -211,9 +215,11 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
             Problem { retry: own, home_url: home, ..none }
         }
         ProblemKind::Cancelling => Problem { retry: own, takeover: own, ..none },
-        ProblemKind::Expired | ProblemKind::Used | ProblemKind::Cancelled | ProblemKind::Failed => {
-            Problem { home_url: home, ..none }
-        }
+        ProblemKind::Expired
+        | ProblemKind::Used
+        | ProblemKind::Cancelled
+        | ProblemKind::Failed
+        | ProblemKind::TooManyConnects => Problem { home_url: home, ..none },
         ProblemKind::UnknownLink
         | ProblemKind::Revoked
         | ProblemKind::MovedOn

@@ -1,5 +1,7 @@
 //! Mail addresses as people type them. The local part is kept as it is, case and all, since only its own
-//! server may judge it; the domain becomes ASCII in lower case.
+//! server may judge it; the domain becomes ASCII in lower case. Where the local part is not ASCII the address is one of
+//! RFC 6531, whose domain is written in letters of its language: so the mailbox is known to its server, and so it is
+//! spelt for signing in.
 
 use super::servers;
 
@@ -35,9 +37,10 @@ impl Address {
         if typed.is_empty() {
             return Err(BadAddress::Missing);
         }
-        let (local, domain) = typed.split_once('@').ok_or(BadAddress::Invalid)?;
-        let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"@".contains(c);
-        if local.is_empty() || local.contains(odd) || domain.contains('@') {
+        // The second is what keyboards for Chinese and Japanese type.
+        let (local, domain) = typed.split_once(['@', '\u{ff20}']).ok_or(BadAddress::Invalid)?;
+        let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"@\u{ff20}".contains(c);
+        if local.is_empty() || local.contains(odd) || domain.contains(['@', '\u{ff20}']) {
             return Err(BadAddress::Invalid);
         }
         if local.len() > 64 || typed.len() > 1000 {
@@ -53,11 +56,24 @@ impl Address {
         }
         Ok(Self { local: local.to_owned(), domain })
     }
+
+    /// The domain as this address spells it.
+    pub fn spelt_domain(&self) -> String {
+        if self.local.is_ascii() { self.domain.clone() } else { servers::readable(&self.domain) }
+    }
 }
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{}", self.local, self.domain)
+        write!(f, "{}@{}", self.local, self.spelt_domain())
+    }
+}
+
+/// An address as people write it, for them to read; whatever else it is, as it is.
+pub fn readable(address: &str) -> String {
+    match address.split_once('@') {
+        Some((local, domain)) => format!("{local}@{}", servers::readable(domain)),
+        None => address.to_owned(),
     }
 }
 
@@ -72,9 +88,24 @@ mod tests {
             ("ada+news@münchen.example", "ada+news@xn--mnchen-3ya.example"),
             ("o'brien@example.org.", "o'brien@example.org"),
             ("грета@example.org", "грета@example.org"),
+            ("ada@例え.test", "ada@xn--r8jz45g.test"),
+            ("büro@MÜNCHEN.example", "büro@münchen.example"),
+            ("büro@xn--mnchen-3ya.example", "büro@münchen.example"),
+            ("用户＠例え。test", "用户@例え.test"),
         ] {
-            assert_eq!(Address::parse(typed).unwrap().to_string(), expected);
+            let address = Address::parse(typed).unwrap();
+            assert_eq!(address.to_string(), expected);
+            assert!(address.domain.is_ascii(), "names are looked up in ASCII");
+            assert_eq!(Address::parse(&address.to_string()), Ok(address), "what is shown can be typed");
         }
+    }
+
+    #[test]
+    fn people_read_a_domain_in_its_own_letters_unless_it_would_mean_another() {
+        assert_eq!(readable("ada@xn--mnchen-3ya.example"), "ada@münchen.example");
+        assert_eq!(readable("ada@example.org"), "ada@example.org");
+        assert_eq!(readable("ada@xn--a.example"), "ada@xn--a.example");
+        assert_eq!(readable("Ada's mailbox"), "Ada's mailbox");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 mod address;
 mod config;
 mod discover;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
+mod given;
 mod outcome;
 mod place;
 mod probe;

@@ -45,9 +45,13 @@ codes! {
     /// The provider wants to see the person in a browser first.
     WebLoginRequired = "web_login_required", Person;
     /// A rule of the provider or of an administrator stands against it.
-    PolicyBlocked = "policy_blocked", Admin;
+    PolicyBlocked = "policy_blocked", Person;
     /// Too many tries.
     RateLimited = "rate_limited", Nobody;
+    /// Too many tries for one name or one server, counted here.
+    Throttled = "throttled", Nobody;
+    /// This session has connected as often as it may.
+    TooManyConnects = "too_many_connects", Person;
     /// The mail system has trouble of its own.
     ProviderUnavailable = "provider_unavailable", Nobody;
     /// Signed in, but the inbox does not open.
@@ -64,6 +68,8 @@ codes! {
     ConnectRefused = "connect_refused", Person;
     /// No connection in time.
     Timeout = "timeout", Person;
+    /// No connection in time, while the server answers on the port that does the same: many networks close one.
+    PortBlocked = "port_blocked", Person;
     /// Connected, and then too little was said in time.
     ServerSilent = "server_silent", Person;
     /// The line went dead.
@@ -144,6 +150,7 @@ impl Refusal {
             Code::HostNotFound
             | Code::ConnectRefused
             | Code::Timeout
+            | Code::PortBlocked
             | Code::ServerSilent
             | Code::ProtocolError
             | Code::LoginNotOffered
@@ -163,6 +170,8 @@ impl Refusal {
             | Code::WebLoginRequired
             | Code::PolicyBlocked
             | Code::RateLimited
+            | Code::Throttled
+            | Code::TooManyConnects
             | Code::ProviderUnavailable
             | Code::MailboxUnavailable
             | Code::PasswordCharacters
@@ -187,7 +196,9 @@ const WORDINGS: &[(&str, Code, bool)] = &[
     ("application password", Code::AppPasswordRequired, false),
     ("invalidsecondfactor", Code::AppPasswordRequired, false),
     ("web login required", Code::WebLoginRequired, false),
+    ("webloginrequired", Code::WebLoginRequired, false),
     ("via your web browser", Code::WebLoginRequired, false),
+    ("with your web browser", Code::WebLoginRequired, false),
     ("smtpclientauthentication is disabled", Code::ProtocolDisabled, true),
     ("basic authentication is disabled", Code::OauthRequired, false),
     ("basic authentication is not supported", Code::OauthRequired, false),
@@ -237,7 +248,8 @@ pub fn imap(response_code: Option<&str>, text: &str, otherwise: Code) -> Refusal
     Refusal::from(match response_code.map(str::to_uppercase).as_deref() {
         Some("AUTHENTICATIONFAILED") => Code::CredentialsInvalid,
         Some("EXPIRED") => Code::PasswordExpired,
-        Some("AUTHORIZATIONFAILED" | "CONTACTADMIN" | "NOPERM") => Code::PolicyBlocked,
+        Some("CONTACTADMIN") => return Refusal { code: Code::PolicyBlocked, actor: Actor::Admin },
+        Some("AUTHORIZATIONFAILED" | "NOPERM") => Code::PolicyBlocked,
         Some("PRIVACYREQUIRED") => Code::TlsNotOffered,
         Some("UNAVAILABLE" | "INUSE" | "SERVERBUG") => Code::ProviderUnavailable,
         Some("LIMIT") => Code::RateLimited,
@@ -250,10 +262,13 @@ pub fn imap(response_code: Option<&str>, text: &str, otherwise: Code) -> Refusal
 /// Sorts an SMTP reply that is not the wanted one: its status and its lines in one text.
 pub fn smtp(status: u16, text: &str, otherwise: Code) -> Refusal {
     let text = text.to_lowercase();
-    // These two come first since their longer texts hold words that mean something else in other replies.
+    // These come first since their longer texts hold words that mean something else in other replies.
     match status {
+        534 if text.contains("5.7.14") || text.contains("web browser") => {
+            return Code::WebLoginRequired.into();
+        }
         534 if text.contains("5.7.9") => return Code::AppPasswordRequired.into(),
-        534 if text.contains("5.7.14") => return Code::WebLoginRequired.into(),
+        421 if text.contains("4.7.0 try again later") => return Code::RateLimited.into(),
         530 | 538 if text.contains("tls") || status == 538 => return Code::TlsNotOffered.into(),
         _ => {}
     }

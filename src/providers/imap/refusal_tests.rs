@@ -108,7 +108,7 @@ fn real_smtp_replies_are_sorted() {
         (504, "5.7.4 Unrecognized authentication type", "login_not_offered"),
         (535, "5.7.0 (#AUTH005) Too many bad auth attempts.", "rate_limited"),
         (454, "4.7.0 Too many login attempts, please try again later.", "rate_limited"),
-        (421, "4.7.0 Try again later, closing connection.", "provider_unavailable"),
+        (421, "4.7.0 Try again later, closing connection.", "rate_limited"),
         (421, "", "rate_limited"),
         (530, "5.7.0 Must issue a STARTTLS command first.", "tls_not_offered"),
         (538, "5.7.11 Encryption required for requested authentication mechanism", "tls_not_offered"),
@@ -126,6 +126,8 @@ fn what_only_an_administrator_can_change_says_so() {
     let tenant =
         smtp(535, "5.7.139 SmtpClientAuthentication is disabled for the Tenant", Code::ProtocolError);
     assert_eq!(tenant.actor, Actor::Admin);
+    let named = imap(Some("CONTACTADMIN"), "", Code::CredentialsInvalid);
+    assert_eq!((named.code, named.actor), (Code::PolicyBlocked, Actor::Admin));
     let own = imap(Some("ALERT"), "Your account is not enabled for IMAP use", Code::CredentialsInvalid);
     assert_eq!(own.actor, Actor::Person);
 }

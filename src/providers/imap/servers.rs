@@ -53,6 +53,14 @@ pub struct Server {
     pub login: String,
 }
 
+impl Server {
+    /// The port that does the same in the other encryption.
+    pub fn other_port(&self) -> Option<u16> {
+        let pairs = [(143, 993), (993, 143), (465, 587), (587, 465)];
+        pairs.iter().find(|(port, _)| *port == self.port).map(|(_, other)| *other)
+    }
+}
+
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -123,6 +131,12 @@ pub fn domain(typed: &str) -> Option<String> {
     (ascii.len() <= 253 && ascii.split('.').all(label)).then_some(ascii)
 }
 
+/// A domain in ASCII as people write it; as it is when it does not come back to the same.
+pub fn readable(ascii: &str) -> String {
+    let (text, outcome) = idna::domain_to_unicode(ascii);
+    if outcome.is_ok() && domain(&text).as_deref() == Some(ascii) { text } else { ascii.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +146,8 @@ mod tests {
         for (typed, expected) in [
             (" IMAP.Example.ORG. ", "imap.example.org"),
             ("imap.münchen.example", "imap.xn--mnchen-3ya.example"),
+            ("IMAP.XN--MNCHEN-3YA.example", "imap.xn--mnchen-3ya.example"),
+            ("imap。例え。test", "imap.xn--r8jz45g.test"),
             ("localhost", "localhost"),
             ("192.0.2.7", "192.0.2.7"),
             ("[2001:DB8::1]", "2001:db8::1"),

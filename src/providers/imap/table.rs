@@ -104,6 +104,10 @@ pub struct System {
     pub rule: Rule,
     /// What such a password looks like, where that is certain.
     pub shape: Option<Shape>,
+    /// Whether the usual password stops working, and one made for this use is needed, once the person has
+    /// switched on sign-in in two steps.
+    #[serde(default)]
+    pub two_step: bool,
     /// Pages to read.
     #[serde(default)]
     pub pages: Pages,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::contract::{Action, Method, Profile, Step, Target, Text};
+use crate::contract::{Action, Allowance, Method, Profile, Step, Target, Text};
 use crate::kernel::clock::Clock;
 use crate::kernel::egress::{Egress, Setup};
 use crate::kernel::random::Random;
@@ -27,7 +27,8 @@ impl Wizard {
         // An address that is never asked: these tests must not reach any network.
         let setup = Setup { name_server: Some("127.0.0.1:9".parse().unwrap()), ..Setup::default() };
         let egress = Egress::new(setup).unwrap();
-        let cx = Context { egress, clock: Clock::system(), random: Random::system() };
+        let allowance = Allowance::new(0, 0).granting(100);
+        let cx = Context { egress, clock: Clock::system(), random: Random::system(), allowance };
         let Ok(Next::Step { step, state }) = provider.begin(&cx, begin).await else { panic!("no step") };
         let wizard = Self { provider, cx, step: *step, state };
         wizard.check();

@@ -1,30 +1,31 @@
 //! Where each answer leads. Every refusal ends in a step with a way on; an error is only what no form of
 //! ours can send.
 
+mod sending;
+mod tries;
+
 use tokio::time::{Duration, Instant};
 
-use crate::contract::{Action, Answer, Begin, Connected, Context, Next, Notice, Text, Tried, Trouble};
-use crate::kernel::secret::Secret;
+use crate::contract::{
+    Action, Answer, Begin, Connected, Context, Failure, Next, Notice, Text, Tried, Trouble,
+};
 
 use super::address::{Address, BadAddress};
 use super::config::Config;
 use super::discover::{self, Found, Outcome, Search};
+use super::given::{Given, usable};
 use super::outcome::{self, Key};
 use super::place::{At, Place};
-use super::probe::{self, Limits};
 use super::refusal::{Code, Refusal};
-use super::servers::{Encryption, Server, Servers};
+use super::servers::{self, Encryption, Server, Servers};
 use super::steps::{
-    AddressStep, Elsewhere, NoMail, PasswordStep, Problems, SendingStep, ServersStep, Typed, form::say,
-    notice,
+    AddressStep, Elsewhere, NoMail, PasswordStep, Problems, ServersStep, Typed, form::say, notice,
+    two_step_notice,
 };
-use super::table::{Rule, System, Table};
+use super::table::{Rule, Table};
 
 /// An answer may take a minute; this leaves a little for whoever called us.
 const ANSWER_BUDGET: Duration = Duration::from_secs(55);
-
-/// Longer than any password anywhere, in bytes, and short enough to be sent.
-const PASSWORD_LIMIT: usize = 1000;
 
 /// One answer on its way to the next step.
 pub struct Walk<'a> {
@@ -107,7 +108,7 @@ impl Walk<'_> {
             };
         }
         let found = if self.config.discover {
-            Box::pin(Search::new(&self.cx.egress, self.config, self.table, &address).run()).await
+            Box::pin(Search::new(self.cx, self.config, self.table, &address).run()).await
         } else {
             Found::Nothing(Vec::new())
         };
@@ -117,8 +118,9 @@ impl Walk<'_> {
             Found::NoMail => no_mail(NoMail::Refuses),
             Found::NoDomain => no_mail(NoMail::NoDomain),
             Found::Nothing(tried) => {
+                let domain = servers::readable(&address.domain);
                 let typed = Typed::of(&self.guess(&address));
-                let tried = tried.iter().map(|one| tell(one, &address.domain)).collect();
+                let tried = tried.iter().map(|one| tell(one, &domain)).collect();
                 ask_servers(place, None, &typed, Asking { guessed: true, tried, ..Asking::default() })
             }
         }
@@ -211,25 +213,24 @@ impl Walk<'_> {
             Ok(None) => return self.refuse_password(place, servers, by_hand, say("error.password_missing")),
             Err(error) => return self.refuse_password(place, servers, by_hand, error),
         };
-        let Given { password, looks_right } = Given::at(system, given);
-        let rule = system.map_or(Rule::Normal, |system| system.rule);
-        let read = probe::reading(&self.cx.egress, &servers.imap, &password, self.limits()).await;
-        if let Err(refusal) = read {
-            return self.reading_refused(place, servers, by_hand, refusal.at(rule, looks_right));
+        let given = Given::at(system, given);
+        if let Err(refusal) = self.read(&servers.imap, &given.password).await {
+            return self.reading_refused(place, servers, by_hand, given.refused(refusal));
         }
+        let password = given.password;
         let Some(smtp) = servers.smtp.clone() else {
             return finish(&place.address, Key { server: servers.imap, password }, None);
         };
-        match probe::sending(&self.cx.egress, &smtp, &password, self.limits()).await {
+        let same = Given::at(self.table.by_host(&smtp.host), password.clone());
+        match self.send(&smtp, &same.password).await {
             Ok(()) => {
-                let smtp = Key { server: smtp, password: password.clone() };
+                let smtp = Key { server: smtp, password: same.password };
                 finish(&place.address, Key { server: servers.imap, password }, Some(smtp))
             }
             Err(refusal) => {
                 let typed = Typed::of_leg("smtp", &smtp);
-                let notice = Some(notice(refusal, &smtp));
                 let place = Place { at: At::Sending { imap: servers.imap, password }, ..place };
-                ask_sending(place, &typed, Asking { notice, ..Asking::default() })
+                self.sending_refused(place, &typed, &smtp, same.refused(refusal))
             }
         }
     }
@@ -239,7 +240,17 @@ impl Walk<'_> {
     }
 
     fn reading_refused(&self, place: Place, servers: Servers, by_hand: bool, refusal: Refusal) -> Led {
-        let shown = notice(refusal, &servers.imap);
+        if refusal.code == Code::TooManyConnects {
+            // Nothing can be tried any more, and nothing has worked so far.
+            let failure = Failure { code: refusal.code.as_str().to_owned(), actor: refusal.actor };
+            return Ok(Next::Failed(failure));
+        }
+        let system = self.table.by_host(&servers.imap.host);
+        let two_step = system.filter(|system| system.two_step && refusal.code == Code::CredentialsInvalid);
+        let shown = match two_step {
+            Some(system) => two_step_notice(refusal, &servers.imap, &system.name),
+            None => notice(refusal, &servers.imap),
+        };
         if refusal.is_about_the_server() && by_hand {
             let typed = Typed::of(&servers);
             return ask_servers(
@@ -254,78 +265,12 @@ impl Walk<'_> {
             refused.error = Some(say(&format!("error.{}", refusal.code.as_str())));
             // Beside the field is enough where the usual password is meant; where a special one is, the
             // notice says which.
-            let system = self.table.by_host(&servers.imap.host);
-            if system.is_none_or(|system| system.rule == Rule::Normal) {
+            if two_step.is_none() && system.is_none_or(|system| system.rule == Rule::Normal) {
                 refused.notice = None;
             }
         }
         self.show_password(place, servers, by_hand, refused)
     }
-
-    async fn sending_given(&self, place: Place, imap: Server, password: Secret, answer: &Answer) -> Led {
-        let typed = Typed::from(answer, SendingStep::FIELDS);
-        let mut problems = Problems::new();
-        let login = typed.login("smtp_login", &mut problems);
-        let smtp = typed.server("smtp", &login, &self.config.ports, &mut problems);
-        let other = match usable(answer.secret("smtp_password")) {
-            Ok(other) => other,
-            Err(error) => {
-                problems.insert("smtp_password".to_owned(), error);
-                None
-            }
-        };
-        let place = Place { at: At::Sending { imap: imap.clone(), password: password.clone() }, ..place };
-        let (Some(smtp), true) = (smtp, problems.is_empty()) else {
-            return ask_sending(place, &typed, Asking { problems, ..Asking::default() });
-        };
-        let system = self.table.by_host(&smtp.host);
-        if system.is_some_and(|system| system.rule == Rule::OauthOnly) {
-            let notice = Some(notice(Code::OauthRequired.into(), &smtp));
-            return ask_sending(place, &typed, Asking { notice, ..Asking::default() });
-        }
-        let chosen = other.map_or_else(|| password.clone(), |other| Given::at(system, other).password);
-        match probe::sending(&self.cx.egress, &smtp, &chosen, self.limits()).await {
-            Ok(()) => {
-                let smtp = Key { server: smtp, password: chosen };
-                finish(&place.address, Key { server: imap, password }, Some(smtp))
-            }
-            Err(refusal) => {
-                let notice = Some(notice(refusal, &smtp));
-                ask_sending(place, &typed, Asking { notice, ..Asking::default() })
-            }
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        let left = ANSWER_BUDGET.saturating_sub(self.since.elapsed());
-        Limits { connect: self.config.connect, whole: (2 * self.config.connect).min(left) }
-    }
-}
-
-/// A password as typed, and as its mail system knows it.
-struct Given {
-    password: Secret,
-    /// Whether it looks like what is wanted there, where that can be told.
-    looks_right: Option<bool>,
-}
-
-impl Given {
-    fn at(system: Option<&System>, typed: Secret) -> Self {
-        let Some(shape) = system.and_then(|system| system.shape) else {
-            return Self { password: typed, looks_right: None };
-        };
-        match shape.normalise(typed.reveal()) {
-            Some(bare) => Self { password: Secret::new(bare), looks_right: Some(true) },
-            None => Self { password: typed, looks_right: Some(false) },
-        }
-    }
-}
-
-/// A password that can be sent: `None` when nothing was typed.
-fn usable(typed: Option<&Secret>) -> Result<Option<Secret>, Text> {
-    let Some(typed) = typed.filter(|typed| !typed.reveal().is_empty()) else { return Ok(None) };
-    let odd = typed.reveal().contains(['\0', '\r', '\n']) || typed.reveal().len() > PASSWORD_LIMIT;
-    if odd { Err(say("error.password_unusable")) } else { Ok(Some(typed.clone())) }
 }
 
 /// Why a password was not taken.
@@ -379,13 +324,6 @@ fn ask_servers(place: Place, known: Option<Servers>, typed: &Typed, asking: Aski
     let shown = ServersStep { address, typed, guessed, repairs, receives_only, problems, notice, tried };
     let step = Box::new(shown.draw());
     Ok(Next::Step { step, state: Place { at: At::Servers { known }, ..place }.store()? })
-}
-
-fn ask_sending(place: Place, typed: &Typed, asking: Asking) -> Led {
-    let Asking { problems, notice, guessed: _, tried: _ } = asking;
-    let (address, repairs) = (place.address.as_str(), place.repairs);
-    let step = Box::new(SendingStep { address, typed, repairs, problems, notice }.draw());
-    Ok(Next::Step { step, state: place.store()? })
 }
 
 fn finish(address: &str, imap: Key, smtp: Option<Key>) -> Led {

@@ -81,6 +81,9 @@ impl Canvas<'_> {
             SessionState::Failed if cause == Some("too_many_tries") => {
                 (ProblemKind::TooManyTries, "too_many_tries")
             }
+            SessionState::Failed if cause == Some("too_many_connects") => {
+                (ProblemKind::TooManyConnects, "too_many_connects")
+            }
             SessionState::Failed => (ProblemKind::Failed, cause.unwrap_or("failed")),
             SessionState::Expired => (ProblemKind::Expired, "link_expired"),
             SessionState::Revoked => (ProblemKind::Revoked, "link_revoked"),

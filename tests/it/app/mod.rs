@@ -53,6 +53,9 @@ impl App {
             ("DATA_DIR".to_owned(), scratch.join("data").display().to_string()),
             ("EGRESS_ALLOW".to_owned(), "127.0.0.0/8".to_owned()),
             ("LOG".to_owned(), "info,vestibule=debug".to_owned()),
+            // Tests connect one mailbox more often than anybody does.
+            ("HOST_CONNECTS_PER_MINUTE".to_owned(), "0".to_owned()),
+            ("LOGIN_TRIES_PER_HOUR".to_owned(), "0".to_owned()),
             ("PRODUCT_NAME".to_owned(), "Acme CRM".to_owned()),
         ]);
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

@@ -35,6 +35,7 @@ fn session(at: Millis) -> Session {
         claimed_at: None,
         attempt_id: None,
         secrets_tried: 0,
+        connects: 0,
         cause: None,
         trace: None,
         seq: 0,

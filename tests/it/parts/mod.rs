@@ -7,9 +7,12 @@
 pub mod binary;
 pub mod browser;
 pub mod certs;
+pub mod courier;
+pub mod cyrus;
 pub mod dns;
 pub mod dnsmasq;
 pub mod dovecot;
+pub mod eavesdropper;
 pub mod front;
 pub mod https;
 pub mod kill;
@@ -19,6 +22,7 @@ pub mod process;
 pub mod scratch;
 pub mod sink;
 pub mod submission;
+pub mod unpacked;
 pub mod wire;
 
 #[cfg(test)]

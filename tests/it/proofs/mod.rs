@@ -1,6 +1,7 @@
 //! The hard proofs: what must never break, under kills, races, scanners and hostile addresses.
 
 mod browsers;
+mod budgets;
 mod delivery;
 mod egress;
 mod kills;

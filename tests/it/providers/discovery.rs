@@ -41,6 +41,7 @@ const GOOD: &[&str] = &[
     "smtp.harbour-mail.net",
     "imap.gmail.com",
     "smtp.gmail.com",
+    "imap.gmx.net",
 ];
 
 const WEB: &[&str] =
@@ -312,4 +313,24 @@ async fn two_redirects_are_followed_and_login_names_are_filled_in() {
     let account = &app.accounts().await[0];
     assert_eq!(account["connection_params"]["mail"]["imap_user"], "ada.lovelace");
     assert_eq!(account["connection_params"]["mail"]["smtp_user"], ADDRESS);
+}
+
+#[tokio::test]
+async fn what_a_known_system_refuses_is_told_with_what_it_wants_and_its_own_pages() {
+    let world = World::new();
+    let records =
+        [at("imap.gmx.net", world.mail), at("imap.gmail.com", world.mail), at("smtp.gmail.com", world.dead)];
+    let (_names, app) = world.app(&records);
+    let (person, password) = ask(&app, "ada@gmx.de").await;
+    let refused = person.submit(&password, &password.sheet().with("password", "wrong")).await;
+    assert_eq!(refused.step(), "password", "{}", refused.text());
+    assert!(refused.text().contains("If sign-in in two steps is switched on at GMX"), "{}", refused.text());
+    assert!(refused.has("a[href^=\"https://hilfe.gmx.net/\"]"));
+
+    // Where sending fails, the pages about the password are at hand as well.
+    world.dovecot.set_password("ada@gmail.com", "abcdefghijklmnop");
+    let (person, password) = ask(&app, "ada@gmail.com").await;
+    let sending = person.submit(&password, &password.sheet().with("password", "abcd efgh ijkl mnop")).await;
+    assert_eq!(sending.step(), "sending", "{}", sending.text());
+    assert!(sending.has("a[href=\"https://myaccount.google.com/apppasswords\"]"));
 }

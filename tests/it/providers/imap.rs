@@ -3,14 +3,18 @@
 
 use crate::parts::certs::{Ca, Leaf};
 use crate::parts::dovecot::Dovecot;
+use crate::parts::front::Front;
 use crate::parts::submission::Submission;
-use crate::parts::{READY, eventually, free_port};
+use crate::parts::{READY, eventually, free_port, own_addresses};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use vestibule::contract::{
-    Action, Answer, Begin, Connected, Context, Method, Next, Profile, Provider, State, Step, Target,
+    Action, Allowance, Answer, Begin, Connected, Context, Method, Next, Profile, Provider, State, Step,
+    Target,
 };
 use vestibule::kernel::clock::Clock;
 use vestibule::kernel::egress::{Egress, Setup};
@@ -22,27 +26,28 @@ const ANN: &str = "ann@example.test";
 const PASSWORD: &str = "correct \"horse\" \\ naïve";
 
 /// A person at the wizard, without the wizard.
-struct Person {
+pub(super) struct Person {
     provider: Arc<dyn Provider>,
     cx: Context,
-    step: Option<Step>,
+    pub(super) step: Option<Step>,
     state: State,
-    connected: Option<Connected>,
+    pub(super) connected: Option<Connected>,
 }
 
 impl Person {
-    async fn arrive(ca: &Ca, target: Option<Target>) -> Self {
+    pub(super) async fn arrive(ca: &Ca, target: Option<Target>) -> Self {
         let file = ca.file();
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         let setup = Setup { allow, extra_ca_file: Some(&file), ..Setup::default() };
         let egress = Egress::new(setup).unwrap();
-        let ports: Vec<i64> = (1024..=65_535).collect();
+        let ports: Vec<i64> = (1..=65_535).collect();
         let section: toml::Table = toml::Table::from_iter([
             ("ports".to_owned(), ports.into()),
             ("connect_seconds".to_owned(), 5.into()),
         ]);
         let provider = catalogue(&BTreeMap::from([("imap".to_owned(), section)])).unwrap().remove(0);
-        let cx = Context { egress, clock: Clock::system(), random: Random::system() };
+        let allowance = Allowance::new(0, 0).granting(100);
+        let cx = Context { egress, clock: Clock::system(), random: Random::system(), allowance };
         let begin = Begin { method: Method::Password, email: None, target };
         let next = provider.begin(&cx, begin).await.unwrap();
         let mut person = Self { provider, cx, step: None, state: State::default(), connected: None };
@@ -65,18 +70,38 @@ impl Person {
         self.note(next);
     }
 
-    async fn submit(&mut self, fields: &[(&str, &str)]) {
+    pub(super) async fn submit(&mut self, fields: &[(&str, &str)]) {
         self.act(Action::Submit, fields).await;
     }
 
     /// The step shown and what it says was wrong.
-    fn told(&self) -> (&str, Option<&str>) {
+    pub(super) fn told(&self) -> (&str, Option<&str>) {
         self.step.as_ref().map_or(("connected", None), |step| (step.name.as_str(), step.refusal()))
     }
 
     /// Goes as far as the password.
     async fn name_servers(&mut self, imap: (SocketAddr, &str), smtp: (SocketAddr, &str)) {
-        self.submit(&[("email", ANN)]).await;
+        self.name_servers_of(ANN, imap, smtp).await;
+    }
+
+    /// The same for another address, which is also the sign-in name.
+    pub(super) async fn name_servers_of(
+        &mut self,
+        address: &str,
+        imap: (SocketAddr, &str),
+        smtp: (SocketAddr, &str),
+    ) {
+        self.submit(&[("email", address)]).await;
+        self.type_servers(address, imap, smtp).await;
+    }
+
+    /// From the form for servers to the password.
+    pub(super) async fn type_servers(
+        &mut self,
+        login: &str,
+        imap: (SocketAddr, &str),
+        smtp: (SocketAddr, &str),
+    ) {
         assert_eq!(self.told(), ("servers", None));
         let (imap_port, smtp_port) = (imap.0.port().to_string(), smtp.0.port().to_string());
         let (imap_host, smtp_host) = (imap.0.ip().to_string(), smtp.0.ip().to_string());
@@ -87,7 +112,7 @@ impl Person {
             ("smtp_host", &smtp_host),
             ("smtp_port", &smtp_port),
             ("smtp_encryption", smtp.1),
-            ("login", ANN),
+            ("login", login),
         ];
         self.submit(&fields).await;
         assert_eq!(self.told(), ("password", None));
@@ -246,4 +271,54 @@ async fn an_account_is_repaired_with_its_new_password_and_keeps_its_identity() {
     person.submit(&[("password", "the new one")]).await;
     let again = person.connected.unwrap();
     assert_eq!((again.identity, again.profile), (first.identity, first.profile));
+}
+
+#[tokio::test]
+async fn when_no_more_connections_are_left_for_sending_reading_is_kept() {
+    let mail = Mail::start();
+    let mut person = mail.person(true).await;
+    person.cx.allowance = Allowance::new(0, 0).granting(1);
+    person.submit(&[("password", PASSWORD)]).await;
+    assert_eq!(person.told(), ("sending", Some("too_many_connects")));
+    person.act(Action::Alternative("receive_only".into()), &[]).await;
+    assert_eq!(person.told(), ("connected", None));
+}
+
+/// An address at which connections to port 465 come to nothing: its queue of waiting ones is full.
+async fn swallowed(address: Ipv4Addr) -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((address, 465).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let connect = TcpSocket::new_v4().unwrap().connect((address, 465).into());
+        match tokio::time::timeout(Duration::from_millis(300), connect).await {
+            Ok(stream) => waiting.push(stream.unwrap()),
+            Err(_) => return (listener, waiting),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_networks_close_is_named_when_the_other_one_answers() {
+    let mail = Mail::start();
+    let [address] = own_addresses();
+    let _full = swallowed(address).await;
+    let mut person = Person::arrive(&mail.ca, None).await;
+    let smtp = SocketAddr::from((address, 465));
+    person.name_servers((mail.dovecot.tls(), "tls"), (smtp, "tls")).await;
+    person.submit(&[("password", PASSWORD)]).await;
+    assert_eq!(person.told(), ("sending", Some("timeout")));
+
+    let _other = Front::at((address, 587).into(), mail.submission.starttls());
+    let again = [
+        ("smtp_host", &*address.to_string()),
+        ("smtp_port", "465"),
+        ("smtp_encryption", "tls"),
+        ("smtp_login", ANN),
+    ];
+    person.submit(&again).await;
+    assert_eq!(person.told(), ("sending", Some("port_blocked")));
+    let advice = person.step.as_ref().unwrap().notice.as_ref().unwrap().advice.as_ref().unwrap();
+    assert_eq!(advice.args["port"], "587");
 }

@@ -2,3 +2,5 @@
 
 mod discovery;
 mod imap;
+mod international;
+mod others;

@@ -19,6 +19,7 @@ async fn a_product_with_its_own_screens_connects_a_mailbox_and_its_backend_is_to
     let mut screen = Screen::start(&app, &link).await;
     assert_eq!(screen.seen["state"], "open");
     assert_eq!(screen.seen["provider"], "imap");
+    assert_eq!(screen.seen["step"]["kind"], "form");
     let title = &screen.seen["step"]["title"];
     assert!(title["text"].as_str().is_some_and(|text| text.contains(' ')), "{title}");
 

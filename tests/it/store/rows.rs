@@ -43,6 +43,7 @@ pub fn session() -> Session {
         claimed_at: None,
         attempt_id: None,
         secrets_tried: 0,
+        connects: 0,
         cause: None,
         trace: None,
         seq: 0,

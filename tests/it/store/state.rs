@@ -36,6 +36,7 @@ pub async fn every_field_of_a_session_reads_back(database: Database) {
     full.claimed_at = Some(Millis(0));
     full.attempt_id = Some(AttemptId::new(now(), &Random::system()));
     full.secrets_tried = 3;
+    full.connects = 11;
     full.cause = Some("ein Grund: שלום 你好 🦊 'quoted' -- ;".to_owned());
     full.seq = 41;
     full.version = i64::MAX - 1;
@@ -177,6 +178,7 @@ pub async fn a_change_touches_only_what_may_change(database: Database) {
         claimed_at: Some(Millis(5)),
         attempt_id: Some(AttemptId::new(now(), &Random::system())),
         secrets_tried: 6,
+        connects: 12,
         cause: Some("cause".to_owned()),
         ended_at: Some(Millis(9)),
     };
@@ -191,6 +193,7 @@ pub async fn a_change_touches_only_what_may_change(database: Database) {
     (expected.claim_no, expected.claimed_at) = (update.claim_no, update.claimed_at);
     expected.attempt_id = update.attempt_id.clone();
     (expected.secrets_tried, expected.ended_at) = (update.secrets_tried, update.ended_at);
+    expected.connects = update.connects;
     expected.cause = update.cause.clone();
     expected.version = 2;
     assert_same(&after, &expected);

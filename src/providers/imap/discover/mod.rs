@@ -17,6 +17,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
+use crate::contract::Context;
 use crate::kernel::egress::{ConnectError, Egress, MailExchange};
 
 use super::address::Address;
@@ -126,8 +127,8 @@ type Leg<'s, 'a> = Pin<Box<dyn Future<Output = (usize, Source, Lead<'a>)> + Send
 
 impl<'a> Search<'a> {
     /// Prepares a search.
-    pub fn new(egress: &'a Egress, config: &'a Config, table: &'a Table, address: &'a Address) -> Self {
-        let proofs = Proofs::new(egress);
+    pub fn new(cx: &'a Context, config: &'a Config, table: &'a Table, address: &'a Address) -> Self {
+        let (egress, proofs) = (&cx.egress, Proofs::new(cx));
         Self { egress, config, table, address, exchange: OnceCell::new(), proofs }
     }
 
@@ -201,6 +202,12 @@ impl<'a> Search<'a> {
             _ => found,
         }
     }
+}
+
+/// The servers that a published file names.
+#[cfg(fuzzing)]
+pub fn published(file: &[u8], address: &Address, config: &Config) -> Option<Vec<super::servers::Server>> {
+    settings::read(file, address, config).map(|found| [found.imap, found.smtp].concat())
 }
 
 fn take<'a>(lead: &mut Option<Lead<'a>>) -> Option<Found<'a>> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use crate::kernel::egress::Egress;
+use crate::contract::Context;
 
 use super::super::probe;
 use super::super::servers::{Encryption, Server, Servers};
@@ -35,14 +35,14 @@ type Key = (Kind, String, u16, bool);
 
 /// What was proved in this search.
 pub struct Proofs<'a> {
-    egress: &'a Egress,
+    cx: &'a Context,
     known: Mutex<HashMap<Key, Arc<OnceCell<bool>>>>,
 }
 
 impl<'a> Proofs<'a> {
     /// Nothing yet.
-    pub fn new(egress: &'a Egress) -> Self {
-        Self { egress, known: Mutex::default() }
+    pub fn new(cx: &'a Context) -> Self {
+        Self { cx, known: Mutex::default() }
     }
 
     /// The first server of each kind that holds.
@@ -73,9 +73,13 @@ impl<'a> Proofs<'a> {
         let key = (kind, server.host.clone(), server.port, server.encryption == Encryption::Tls);
         let cell = self.known.lock().await.entry(key).or_default().clone();
         let proof = async {
+            // What may not be connected to any more looks like what does not answer.
+            if self.cx.allowance.connect(&server.host).is_err() {
+                return false;
+            }
             match kind {
-                Kind::Reading => probe::reads(self.egress, server, until).await,
-                Kind::Sending => probe::sends(self.egress, server, until).await,
+                Kind::Reading => probe::reads(&self.cx.egress, server, until).await,
+                Kind::Sending => probe::sends(&self.cx.egress, server, until).await,
             }
         };
         *cell.get_or_init(|| proof).await

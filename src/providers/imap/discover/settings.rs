@@ -80,7 +80,7 @@ fn filled_in(form: &str, address: &Address) -> String {
                 rest = after;
             }
             Some(("EMAILDOMAIN", after)) => {
-                filled.push_str(&address.domain);
+                filled.push_str(&address.spelt_domain());
                 rest = after;
             }
             _ => {
@@ -133,6 +133,22 @@ mod tests {
         assert_eq!(read.imap, [server("imap.mail.example.org", 993, Encryption::Tls, "Ada%EMAILDOMAIN%")]);
         let address = "Ada%EMAILDOMAIN%@mail.example.org";
         assert_eq!(read.smtp, [server("smtp.example.org", 587, Encryption::Starttls, address)]);
+    }
+
+    #[test]
+    fn a_domain_in_other_letters_is_spelt_as_its_address_does_in_names_and_in_ascii_in_hosts() {
+        let way = "<port>993</port><socketType>SSL</socketType>";
+        let form = format!(
+            "<incomingServer type=\"imap\"><hostname>imap.%EMAILDOMAIN%</hostname>{way}\
+             <username>%EMAILLOCALPART%@%EMAILDOMAIN%</username></incomingServer>"
+        );
+        for (typed, login) in
+            [("büro@例え.test", "büro@例え.test"), ("ada@例え.test", "ada@xn--r8jz45g.test")]
+        {
+            let address = Address::parse(typed).unwrap();
+            let found = read(file(&form).as_bytes(), &address, &config()).unwrap().imap.remove(0);
+            assert_eq!((found.host.as_str(), found.login.as_str()), ("imap.xn--r8jz45g.test", login));
+        }
     }
 
     #[test]

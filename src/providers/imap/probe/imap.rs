@@ -191,21 +191,43 @@ impl Talk<TlsStream> {
             }
             return self.judged(&answer);
         }
-        if self.able("LOGINDISABLED") {
-            let token = |ability: &String| ability == "AUTH=XOAUTH2" || ability == "AUTH=OAUTHBEARER";
-            let only_tokens = self.abilities.iter().any(token);
-            return Err(if only_tokens { Code::OauthRequired } else { Code::LoginNotOffered }.into());
+        let disabled = self.able("LOGINDISABLED");
+        if !disabled && let (Some(login), Some(password)) = (quoted(login), quoted(password.reveal())) {
+            let command = Zeroizing::new(format!("LOGIN {} {}", *login, *password));
+            let answer = self.command(&command).await?;
+            // A continuation here is no answer to anything.
+            if answer.tag.is_none() {
+                return Err(Code::ProtocolError.into());
+            }
+            return self.judged(&answer);
         }
-        let (Some(login), Some(password)) = (quoted(login), quoted(password.reveal())) else {
-            return Err(Code::PasswordCharacters.into());
-        };
-        let command = Zeroizing::new(format!("LOGIN {} {}", *login, *password));
-        let answer = self.command(&command).await?;
-        // A continuation here is no answer to anything.
-        if answer.tag.is_none() {
-            return Err(Code::ProtocolError.into());
+        if self.able("AUTH=LOGIN") {
+            return self.dialogue(login, password).await;
         }
-        self.judged(&answer)
+        let token = |ability: &String| ability == "AUTH=XOAUTH2" || ability == "AUTH=OAUTHBEARER";
+        Err(Refusal::from(match disabled {
+            false => Code::PasswordCharacters,
+            true if self.abilities.iter().any(token) => Code::OauthRequired,
+            true => Code::LoginNotOffered,
+        }))
+    }
+
+    /// The old two-question form, which some servers offer beside or instead of the command of that name.
+    async fn dialogue(&mut self, login: &str, password: &Secret) -> Result<(), Refusal> {
+        let tag = self.send("AUTHENTICATE LOGIN").await?;
+        let mut answers = [login, password.reveal()].into_iter();
+        loop {
+            match self.heard(&tag).await? {
+                None => {}
+                Some(status) if status.tag.is_some() => return self.judged(&status),
+                Some(_) => {
+                    let answer = answers.next().ok_or(Code::ProtocolError)?;
+                    let answer = Zeroizing::new(STANDARD.encode(answer));
+                    let line = Zeroizing::new(format!("{}\r\n", *answer));
+                    self.lines.say(line.as_bytes()).await?;
+                }
+            }
+        }
     }
 
     async fn plain(&mut self, login: &str, password: &Secret, short: bool) -> Result<Status, Refusal> {
@@ -242,10 +264,16 @@ impl Talk<TlsStream> {
 
     /// That the password is right is not enough: the mailbox must open.
     async fn prove(&mut self) -> Result<(), Refusal> {
-        if self.able("ID") {
+        let said = self.able("ID");
+        if said {
             self.command(IDENTITY).await?;
         }
-        let answer = self.command("EXAMINE INBOX").await?;
+        let mut answer = self.command("EXAMINE INBOX").await?;
+        // NetEase's words to a program that has not said its name, which it may want without asking for it.
+        if !said && answer.word == Word::No && answer.text.to_lowercase().contains("unsafe login") {
+            self.command(IDENTITY).await?;
+            answer = self.command("EXAMINE INBOX").await?;
+        }
         if answer.word != Word::Ok || answer.tag.is_none() {
             return Err(self.refused(&answer, Code::MailboxUnavailable));
         }

@@ -84,3 +84,5 @@ fn conclude(
 mod double;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod texts_tests;

@@ -119,6 +119,16 @@ async fn a_password_the_login_command_cannot_hold_is_not_sent_at_all() {
 async fn servers_that_take_no_password_say_which_kind_they_are() {
     assert_eq!(read(Tls, &imap_hello("LOGINDISABLED AUTH=XOAUTH2")).await.0, "oauth_required");
     assert_eq!(read(Tls, &imap_hello("LOGINDISABLED")).await.0, "login_not_offered");
+    let dialogue = vec![
+        Act::Hear("AUTHENTICATE LOGIN"),
+        say("+ VXNlcm5hbWU6"),
+        Act::Hear("YWRhQGV4YW1wbGUub3Jn"),
+        say("+ UGFzc3dvcmQ6"),
+        Act::Hear("Y29ycmVjdCAiaG9yc2Ui"),
+        say("V2 OK in"),
+    ];
+    let script = [imap_hello("LOGINDISABLED AUTH=LOGIN"), dialogue, imap_end()].concat();
+    assert_eq!(read(Tls, &script).await.0, "ok");
     assert_eq!(send(Tls, &smtp_hello("AUTH XOAUTH2")).await.0, "oauth_required");
     assert_eq!(send(Tls, &smtp_hello("SIZE 1")).await.0, "login_not_offered");
 }

@@ -3,6 +3,7 @@
 use crate::contract::{FieldKind, Notice, Step, Text, Tone};
 
 use super::super::address::BadAddress;
+use super::super::servers;
 use super::super::table::{Rule, System};
 use super::form::{alternative, filled, page, say, step};
 
@@ -59,7 +60,7 @@ impl AddressStep<'_> {
             step.notice = Some(Notice {
                 code: code.to_owned(),
                 tone: Tone::Refused,
-                text: text.with("domain", domain),
+                text: text.with("domain", servers::readable(domain)),
                 advice: Some(advice),
             });
         }

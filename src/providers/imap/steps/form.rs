@@ -1,8 +1,9 @@
 //! What all steps are made of: words by key, fields, choices, other ways on.
 
-use crate::contract::{Alternative, Choice, Fact, Field, FieldKind, Help, Step, Text};
+use crate::contract::{Alternative, Choice, Fact, Field, FieldKind, Help, Step, StepKind, Text};
 
 use super::super::servers::Encryption;
+use super::super::table::{Rule, System};
 
 /// One of this provider's sentences.
 pub fn say(key: &str) -> Text {
@@ -12,6 +13,7 @@ pub fn say(key: &str) -> Text {
 /// An empty step.
 pub fn step(name: &str, title: Text, submit: Text) -> Step {
     Step {
+        kind: StepKind::Form,
         name: name.to_owned(),
         title,
         intro: None,
@@ -53,6 +55,26 @@ pub fn alternative(name: &str, label: Text) -> Alternative {
 /// Something to know.
 pub fn fact(label: Text, value: impl Into<String>) -> Fact {
     Fact { label, value: value.into() }
+}
+
+/// The rule whose words go with a password for this system. Where no password works none is asked; should it
+/// happen all the same, the words for the usual one do least harm.
+pub fn asking(system: Option<&System>) -> Rule {
+    let rule = system.map(|system| system.rule).filter(|rule| Rule::ASKING.contains(rule));
+    rule.unwrap_or(Rule::Normal)
+}
+
+/// The pages that help at a system.
+pub fn pages(system: &System) -> Vec<Help> {
+    let rule = asking(Some(system)).as_str();
+    let (pages, name) = (&system.pages, &system.name);
+    let all = [
+        page(say(&format!("help.password.{rule}")).with("provider", name), pages.password.as_ref()),
+        page(say("help.enable").with("provider", name), pages.enable.as_ref()),
+        page(say("help.sign_in").with("provider", name), pages.sign_in.as_ref()),
+        page(say("help.about").with("provider", name), pages.about.as_ref()),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// A sentence with a page behind it; nothing when there is no page.

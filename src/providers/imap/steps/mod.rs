@@ -8,7 +8,7 @@ mod sending;
 mod servers;
 
 pub use address::{AddressStep, Elsewhere, NoMail};
-pub use notice::notice;
+pub use notice::{notice, sending_notice, two_step_notice};
 pub use password::PasswordStep;
 pub use sending::SendingStep;
 pub use servers::{Problems, ServersStep, Typed};

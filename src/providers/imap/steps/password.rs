@@ -2,9 +2,10 @@
 
 use crate::contract::{Field, FieldKind, Notice, Step, Text};
 
+use super::super::address::readable;
 use super::super::servers::Servers;
 use super::super::table::{Rule, System};
-use super::form::{alternative, fact, page, say, step};
+use super::form::{alternative, asking, fact, pages, say, step};
 
 /// What the step shows.
 #[derive(Debug)]
@@ -26,12 +27,10 @@ pub struct PasswordStep<'a> {
 impl PasswordStep<'_> {
     /// Draws it. The field is always empty: a password is never shown again, not even to whoever typed it.
     pub fn draw(self) -> Step {
-        // Where no password works none is asked; should it happen all the same, these words do least harm.
-        let rule = self.system.map(|system| system.rule).filter(|rule| Rule::ASKING.contains(rule));
-        let rule = rule.unwrap_or(Rule::Normal);
+        let rule = asking(self.system);
         let title = if self.repairs { say("password.title_repair") } else { say("password.title") };
         let submit = if self.repairs { say("submit.repair") } else { say("submit.connect") };
-        let mut step = step("password", title.with("address", self.address), submit);
+        let mut step = step("password", title.with("address", readable(self.address)), submit);
         step.intro = Some(self.worded("password.intro", rule));
         step.facts.push(fact(say("fact.reading"), self.servers.imap.to_string()));
         let imap_login = &self.servers.imap.login;
@@ -54,12 +53,7 @@ impl PasswordStep<'_> {
         field.error = self.error.clone();
         step.fields.push(field);
         if let Some(system) = self.system {
-            let pages = &system.pages;
-            step.help.extend(page(self.worded("help.password", rule), pages.password.as_ref()));
-            step.help.extend(page(say("help.enable").with("provider", &system.name), pages.enable.as_ref()));
-            step.help
-                .extend(page(say("help.sign_in").with("provider", &system.name), pages.sign_in.as_ref()));
-            step.help.extend(page(say("help.about").with("provider", &system.name), pages.about.as_ref()));
+            step.help = pages(system);
         }
         // The likelier slip comes first.
         if !self.repairs {

@@ -2,7 +2,9 @@
 
 use crate::contract::{Field, FieldKind, Notice, Step};
 
-use super::form::{alternative, filled, say, step};
+use super::super::address::readable;
+use super::super::table::System;
+use super::form::{alternative, filled, pages, say, step};
 use super::servers::{Problems, Typed};
 
 /// What the step shows.
@@ -12,6 +14,8 @@ pub struct SendingStep<'a> {
     pub address: &'a str,
     /// What the fields hold.
     pub typed: &'a Typed,
+    /// The mail system that runs the server, when it is a known one.
+    pub system: Option<&'a System>,
     /// Whether an account that exists is being repaired.
     pub repairs: bool,
     /// What is wrong with the fields.
@@ -27,8 +31,9 @@ impl SendingStep<'_> {
     /// Draws it.
     pub fn draw(self) -> Step {
         let mut step = step("sending", say("sending.title"), say("submit.again"));
-        step.intro = Some(say("sending.intro").with("address", self.address));
+        step.intro = Some(say("sending.intro").with("address", readable(self.address)));
         step.notice = self.notice;
+        step.help = self.system.map(pages).unwrap_or_default();
         step.fields =
             self.typed.fields("smtp", say("field.smtp_host"), say("field.smtp_port"), &self.problems);
         let mut login =

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::contract::{Answer, Field, FieldKind, Notice, Step, Text, Tried};
 
+use super::super::address::readable;
 use super::super::servers::{self, BadHost, Encryption, Server, Servers};
 use super::form::{alternative, encryption, filled, say, step};
 
@@ -138,7 +139,7 @@ impl ServersStep<'_> {
 
     /// Draws it.
     pub fn draw(self) -> Step {
-        let title = say("servers.title").with("address", self.address);
+        let title = say("servers.title").with("address", readable(self.address));
         let mut step = step("servers", title, say("submit.next"));
         step.intro = Some(if self.guessed { say("servers.intro_guess") } else { say("servers.intro") });
         step.notice = self.notice;
