@@ -2,10 +2,12 @@
 //! way out to the network. Nothing here knows a provider, a table or an HTTP framework.
 
 pub mod clock;
+pub mod colour;
 pub mod egress;
 pub mod figures;
 pub mod ids;
 pub mod random;
+pub mod reference;
 pub mod seal;
 pub mod secret;
 pub mod traces;

@@ -30,7 +30,13 @@ const ICON: &str = "<svg viewBox=\"0 0 24 24\" width=\"24\" height=\"24\" fill=\
 
 /// A frame for a product.
 pub(super) fn frame(product: &str) -> Frame<'_> {
-    Frame { locale: "en", product, form_token: "f0rm-t0ken", reference: Some("7Q4K-M2XD") }
+    Frame {
+        locale: "en",
+        product,
+        form_token: "f0rm-t0ken",
+        here: &|tag| format!("?lang={tag}"),
+        reference: "7Q4K-M2XD",
+    }
 }
 
 fn say(key: &str) -> Text {
@@ -51,6 +57,7 @@ fn step(name: &str, fields: Vec<Field>) -> Step {
         alternatives: Vec::new(),
         attempts_left: None,
         expires_at: None,
+        username: None,
     }
 }
 
@@ -105,6 +112,7 @@ fn password() -> Step {
     password.value = Some("must-never-be-shown".to_owned());
     let mut step = step("password", vec![password]);
     step.intro = Some(say("password.intro").with("email", "ada@example.org"));
+    step.username = Some("ada@example.org".to_owned());
     step.facts = vec![
         Fact { label: say("fact.in"), value: "in.mail.example.org:993".to_owned() },
         Fact { label: say("fact.out"), value: "out.mail.example.org:465".to_owned() },
@@ -197,6 +205,7 @@ pub(super) fn broken(value: &str) -> Step {
         alternatives: vec![Alternative { name: value.to_owned(), label: text() }],
         attempts_left: Some(1),
         expires_at: None,
+        username: None,
     }
 }
 

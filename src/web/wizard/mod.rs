@@ -30,6 +30,9 @@ use show::Canvas;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// A file that somebody opens by itself runs nothing and loads nothing; an SVG may style itself.
+const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
+
 pub(super) fn routes() -> Router<Web> {
     Router::new()
         .route("/connect/{secret}", get(link::open).post(link::submit))
@@ -54,7 +57,7 @@ pub(super) async fn no_page(
     }
     let (mut parts, _) = request.into_parts();
     let Ok(browser) = Browser::from_request_parts(&mut parts, web).await;
-    let canvas = Canvas { web, browser: &browser, session: None, request: None };
+    let canvas = Canvas::new(web, &browser);
     Some(protected(canvas.problem(status, kind, "not_found")))
 }
 
@@ -103,9 +106,12 @@ fn idle(request: &Request) -> Option<Response> {
 async fn asset(State(web): State<Web>, Segment(path): Segment) -> Response {
     match web.pages.asset(&path) {
         Some(asset) => {
-            let headers =
-                [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-            (headers, asset.bytes).into_response()
+            let headers = [
+                (CONTENT_TYPE, asset.content_type),
+                (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+                (CONTENT_SECURITY_POLICY, PICTURE_POLICY),
+            ];
+            (headers, asset.bytes.clone()).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }

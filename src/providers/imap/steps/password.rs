@@ -52,6 +52,7 @@ impl PasswordStep<'_> {
         let saved = rule == Rule::Normal;
         field.autocomplete = Some(if saved { "current-password" } else { "off" }.to_owned());
         field.error = self.error.clone();
+        step.username = saved.then(|| imap_login.clone());
         step.fields.push(field);
         if let Some(system) = self.system {
             let pages = &system.pages;
