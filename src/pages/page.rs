@@ -81,7 +81,7 @@ pub struct StepPage<'a> {
     pub step: &'a Step,
 }
 
-/// An answer is being checked; the page loads itself again after two seconds.
+/// An answer is being checked; whoever answers with it also sets a `Refresh` header.
 #[derive(Clone, Copy, Debug)]
 pub struct Busy<'a> {
     /// Its own address.

@@ -12,9 +12,6 @@ use crate::contract::{Text, Tone};
 /// Below this many tries left the person is told.
 const FEW_TRIES: u32 = 3;
 
-/// Seconds until a page that waits loads itself again.
-const REFRESH_SECONDS: u32 = 2;
-
 /// A page ready to be rendered: first its body, then the layout around it.
 pub(super) struct View<'a> {
     catalog: &'a Catalog,
@@ -22,7 +19,6 @@ pub(super) struct View<'a> {
     pub(super) template: &'static str,
     pub(super) body: Value,
     title: String,
-    refresh: Option<String>,
     /// Whether the reference is of use here.
     failure: bool,
     /// Whether the page has a form that carries what was typed into the page in another language.
@@ -37,7 +33,6 @@ impl<'a> View<'a> {
             template: "",
             body: Value::UNDEFINED,
             title: String::new(),
-            refresh: None,
             failure: false,
             carries: false,
         };
@@ -66,7 +61,6 @@ impl<'a> View<'a> {
             product => self.frame.product,
             initial => initial(self.frame.product),
             title => self.title.as_str(),
-            refresh => self.refresh.as_deref(),
             reference => self.reference(),
             carries => self.carries,
             languages => self.languages(),
@@ -174,7 +168,6 @@ impl<'a> View<'a> {
     fn busy(&mut self, page: &Busy<'a>) {
         let heading = self.word(Some(page.provider), "busy.title", "busy.title");
         self.titled(&heading);
-        self.refresh = Some(format!("{REFRESH_SECONDS};url={}", page.refresh));
         self.set("busy.html", context! { refresh => page.refresh, provider => page.provider, heading });
     }
 

@@ -11,7 +11,7 @@ use scraper::{Html, Selector};
 
 use super::page::{Frame, Page, ProblemKind, StepPage, Welcome};
 use super::templates::TEMPLATES;
-use super::{Brand, LAST_RESORT, Pages};
+use super::{Brand, LAST_RESORT, LOCALES, Pages};
 
 fn pages() -> Pages {
     Pages::new(vec![samples::words()], Brand::default()).expect("templates and texts are right")
@@ -289,12 +289,62 @@ fn continuing_here_needs_a_tick_nobody_set() {
 }
 
 #[test]
-fn a_waiting_page_comes_again_by_itself_and_others_do_not() {
-    every(|name, html| {
-        let refresh = attr(&Html::parse_document(html), "meta[http-equiv=refresh]", "content");
-        assert_eq!(refresh.is_some(), name.starts_with("busy"), "{name}");
-        if name == "busy" {
-            assert_eq!(refresh.as_deref(), Some("2;url=busy.html"));
+fn every_language_can_be_chosen_on_every_page_and_is_named_in_itself() {
+    let pages = pages();
+    samples::every(|name, product, page| {
+        let html = Html::parse_document(&pages.render(&samples::frame(product), page));
+        let ways = find(&html, ".languages li > *");
+        let named: Vec<(String, String)> = ways
+            .iter()
+            .map(|way| (way.value().attr("lang").unwrap_or_default().to_owned(), way.text().collect()))
+            .collect();
+        assert_eq!(named.len(), LOCALES.len(), "{name}");
+        assert!(named.contains(&("ja".to_owned(), "日本語".to_owned())), "{name}: {named:?}");
+        assert_eq!(attr(&html, ".languages [lang=ar]", "dir").as_deref(), Some("rtl"), "{name}");
+        assert_eq!(find(&html, ".languages [aria-current][lang=en]").len(), 1, "{name}");
+        // What was typed goes along where there is something to type.
+        let carried =
+            find(&html, ".languages button[form=answer][value='language:de'][formnovalidate]").len();
+        let typed = matches!(page, Page::Welcome(_) | Page::Step(_));
+        assert_eq!(carried, usize::from(typed), "{name}");
+        assert_eq!(find(&html, "form#answer").len(), usize::from(typed), "{name}");
+        assert_eq!(
+            find(&html, ".languages a[href='?lang=de'][hreflang=de]").len(),
+            usize::from(!typed),
+            "{name}"
+        );
+    });
+}
+
+#[test]
+fn no_page_moves_on_by_a_tag() {
+    // A header says when; a tag would besides be read by whoever saves the page.
+    every(|name, html| assert!(!html.contains("http-equiv"), "{name}"));
+}
+
+#[test]
+fn the_operator_s_look_is_on_every_page_and_support_where_something_is_in_the_way() {
+    let picture = || Some((b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), true));
+    let brand = Brand {
+        logo: picture(),
+        logo_dark: Some((b"\x89PNG".to_vec(), false)),
+        support: Some("mailto:help@acme.example".parse().expect("an address")),
+        ..Brand::default()
+    };
+    let pages = Pages::new(vec![samples::words()], brand).expect("templates and texts are right");
+    samples::every(|name, product, page| {
+        let html = Html::parse_document(&pages.render(&samples::frame(product), page));
+        let logo = attr(&html, "header img", "src").expect("a logo");
+        let file = pages.asset(logo.strip_prefix("/assets/").expect("below ours")).expect("it is served");
+        assert_eq!(file.content_type, "image/svg+xml");
+        assert!(attr(&html, "header source", "srcset").is_some_and(|path| path.ends_with(".png")), "{name}");
+        let named = attr(&html, "header img", "alt").unwrap_or_default();
+        assert!(!named.is_empty(), "{name}: a logo says whose it is");
+        let support = attr(&html, ".reference a", "href");
+        let failure = matches!(page, Page::Problem(problem) if problem.kind != ProblemKind::Cancelling);
+        assert_eq!(support.is_some(), failure, "{name}");
+        if failure {
+            assert_eq!(support.as_deref(), Some("mailto:help@acme.example?subject=7Q4K-M2XD"), "{name}");
         }
     });
 }

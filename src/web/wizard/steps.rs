@@ -17,6 +17,9 @@ use crate::kernel::ids::SessionId;
 use crate::kernel::words::SessionState;
 use crate::pages::{Busy, Page, Problem, ProblemKind, StepPage, Success};
 
+/// Seconds until a page that waits loads itself again.
+const REFRESH_SECONDS: u32 = 2;
+
 /// `GET /wizard/{session}`: 200; 403 without the cookie; 404 unknown; 409 taken over; 410 over.
 pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
     let seen = match id.parse::<SessionId>() {
@@ -156,7 +159,9 @@ fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Res
         }
         View::Busy { provider, .. } => {
             let mut response = canvas.page(StatusCode::OK, &Page::Busy(Busy { refresh: &here, provider }));
-            response.headers_mut().insert(HeaderName::from_static("refresh"), HeaderValue::from_static("2"));
+            if let Ok(refresh) = HeaderValue::from_str(&format!("{REFRESH_SECONDS}; url={here}")) {
+                response.headers_mut().insert(HeaderName::from_static("refresh"), refresh);
+            }
             response
         }
         View::Connected { account, provider, profile, repaired } => {
