@@ -9,6 +9,7 @@ mod hosts;
 mod languages;
 mod normal;
 mod passwords;
+mod problems;
 mod reconnect;
 mod words;
 
@@ -30,7 +31,7 @@ fn audit() -> String {
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask setup`", path.display()));
     format!(
         "const done = arguments[arguments.length - 1];\n{axe}\n
-        axe.run(document, {{ resultTypes: ['violations'] }}).then(
+        axe.run(document, {{ resultTypes: ['violations'], preload: false }}).then(
             (found) => done(found.violations.map((one) => `${{one.id}}: ${{one.nodes[0].html}}`)),
             (error) => done([String(error)]))"
     )
