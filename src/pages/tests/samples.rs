@@ -151,8 +151,18 @@ pub(super) fn steps() -> Vec<(&'static str, Step)> {
     let mut info = address();
     info.notice =
         Some(Notice { code: "moved".to_owned(), tone: Tone::Info, text: say("notice.moved"), advice: None });
+    let mut lost = address();
+    lost.notice = Some(refused("lost"));
+    lost.tried = ["mx", "settings", "names"]
+        .map(|place| Tried {
+            place: say(&format!("tried.{place}")),
+            outcome: say(&format!("tried.{place}_outcome")),
+        })
+        .into();
+    lost.alternatives = vec![way("servers")];
     vec![
         ("step-address", address()),
+        ("step-address-lost", lost),
         ("step-servers", servers()),
         ("step-servers-wrong", missing),
         ("step-password", password()),
