@@ -12,7 +12,7 @@ use vestibule::connect::Connect;
 use vestibule::kernel::ids::NodeId;
 use vestibule::kernel::random::Random;
 use vestibule::kernel::traces::Traces;
-use vestibule::pages::{Pages, ProviderWords};
+use vestibule::pages::{Brand, Pages, ProviderWords};
 use vestibule::store::{Kind, Store};
 use vestibule::web::{self, LimitSettings, Settings, Web};
 use vestibule::workers::deliver::Deliver;
@@ -113,7 +113,15 @@ fn service(
         let about = provider.about();
         ProviderWords { slug: about.slug.clone(), icon: about.icon, strings: about.strings.clone() }
     });
-    let pages = Pages::new(words.collect()).map_err(anyhow::Error::msg).context("the pages")?;
+    let branding = config.branding.clone();
+    let logo = |picture: vestibule::config::Picture| (picture.bytes, picture.is_svg);
+    let brand = Brand {
+        accents: branding.accents,
+        logo: branding.logo.map(logo),
+        logo_dark: branding.logo_dark.map(logo),
+        support: branding.support,
+    };
+    let pages = Pages::new(words.collect(), brand).map_err(anyhow::Error::msg).context("the pages")?;
     let server = &config.server;
     let settings = Settings {
         public_url: server.public_url.clone(),

@@ -1,10 +1,12 @@
 //! `vestibule sessions`.
 
+use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use vestibule::connect::SessionView;
 use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::SessionId;
+use vestibule::kernel::reference::Reference;
 
 /// List and show sessions.
 #[derive(Subcommand)]
@@ -20,7 +22,7 @@ pub enum Sessions {
     },
     /// Show one session and what happened in it.
     Show {
-        /// Its id.
+        /// Its id, or the reference that its pages showed, such as 7Q4K-M2XD.
         id: String,
     },
 }
@@ -35,9 +37,18 @@ pub async fn run(verb: Sessions) -> anyhow::Result<()> {
             super::print(&Value::Array(found.iter().map(show).collect()))
         }
         Sessions::Show { id } => {
-            let id: SessionId = id.parse()?;
-            let mut shown = show(&core.connect.session(&id).await?);
-            let events = core.connect.timeline(&id).await?;
+            let view = match (id.parse::<SessionId>(), Reference::parse(&id)) {
+                (Ok(id), _) => core.connect.session(&id).await?,
+                (Err(_), Some(reference)) => core.connect.session_by_reference(&reference).await.with_context(|| {
+                    format!("no session has the reference {reference}; a page without a session left it in the log alone")
+                })?,
+                (Err(_), None) => bail!(
+                    "{id} is neither a session's id ({}…) nor a reference such as 7Q4K-M2XD",
+                    SessionId::PREFIX
+                ),
+            };
+            let mut shown = show(&view);
+            let events = core.connect.timeline(&view.session.id).await?;
             let event = |event: &vestibule::store::Event| json!({ "at": event.at.rfc3339(), "kind": event.kind, "facts": event.facts });
             shown["events"] = Value::Array(events.iter().map(event).collect());
             super::print(&shown)
@@ -50,6 +61,7 @@ fn show(view: &SessionView) -> Value {
     let session = &view.session;
     json!({
         "id": session.id,
+        "reference": Reference::of_session(&session.id).to_string(),
         "dialect": session.dialect,
         "purpose": session.purpose,
         "state": view.state,

@@ -1,6 +1,7 @@
 //! Settings: compiled-in defaults, then the operator's file, then the environment. All problems are found at
 //! once, before anything listens. Sections are handed down by `main`; nobody else reads settings.
 
+mod branding;
 mod keyfile;
 mod layers;
 mod public_url;
@@ -15,10 +16,13 @@ use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+pub use branding::{Branding, Picture};
 pub use keyfile::{
     KeyFileError, add as add_key, create as create_key_file, read as read_key_file, remove as remove_key,
 };
 pub use public_url::PublicUrl;
+
+use branding::RawBranding;
 
 use crate::kernel::random::Random;
 use crate::kernel::seal::KeyRing;
@@ -41,6 +45,8 @@ pub struct Config {
     pub tries: Tries,
     /// The product that asks; `None` to go by where people are sent back to.
     pub product_name: Option<String>,
+    /// How the pages look.
+    pub branding: Branding,
     /// A session lives no longer than this.
     pub session_life: Duration,
     /// How long sessions that ended are kept, and events.
@@ -142,6 +148,11 @@ struct Raw {
     host_connects_per_minute: i64,
     login_tries_per_hour: i64,
     product_name: String,
+    logo_file: String,
+    logo_dark_file: String,
+    accent: String,
+    accent_dark: String,
+    support_contact: String,
     session_max_days: i64,
     keep_sessions_days: i64,
     keep_deliveries_days: i64,
@@ -238,6 +249,14 @@ impl Raw {
             }
         }
         let connections = problems.range("database_connections", self.database_connections, 1, 200);
+        let branding = RawBranding {
+            logo_file: &self.logo_file,
+            logo_dark_file: &self.logo_dark_file,
+            accent: &self.accent,
+            accent_dark: &self.accent_dark,
+            support: &self.support_contact,
+        };
+        let branding = branding.read(problems);
         let days = problems.range("session_max_days", self.session_max_days, 1, 365);
         let kept = |problems: &mut Problems, key: &str, days| {
             problems.range(key, days, 1, 3650).map(|days| Duration::from_secs(u64::from(days) * 24 * 3600))
@@ -290,6 +309,7 @@ impl Raw {
             },
             tries: Tries { host_connects: host_connects?, login_tries: login_tries? },
             product_name: non_empty(&self.product_name).map(str::to_owned),
+            branding,
             session_life: Duration::from_secs(u64::from(days?) * 24 * 3600),
             keep_sessions: keep_sessions?,
             keep_deliveries: keep_deliveries?,

@@ -7,6 +7,7 @@ use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, EndpointId, SessionId};
 use crate::kernel::random::Token;
+use crate::kernel::reference::Reference;
 use crate::kernel::traces;
 use crate::kernel::words::{Dialect, EventKind, Purpose, SessionState};
 use crate::store::{Endpoint, Session, SessionFilter};
@@ -214,6 +215,15 @@ impl Connect {
     pub async fn session(&self, id: &SessionId) -> Result<SessionView> {
         let found = self.store.read().await?.session(id).await?;
         self.read_session(found.ok_or(Error::NotFound("session"))?)
+    }
+
+    /// The session that a person's reference stands for; the newest, should two ever share one.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn session_by_reference(&self, reference: &Reference) -> Result<SessionView> {
+        let found = self.store.read().await?.sessions_by_end(reference.as_str()).await?;
+        self.read_session(found.into_iter().next().ok_or(Error::NotFound("session"))?)
     }
 
     /// What happened in a session, in order.

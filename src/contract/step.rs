@@ -80,6 +80,9 @@ pub struct Step {
     /// When the step stops being answerable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Millis>,
+    /// Whose password it asks for, where no field says so: for password managers, which keep the pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
 }
 
 impl Step {

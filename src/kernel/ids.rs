@@ -85,6 +85,8 @@ ids! {
     DeliveryId = "dlv_";
     /// An API key (not the key itself).
     ApiKeyId = "key_";
+    /// One HTTP request.
+    RequestId = "req_";
     /// One run of a server process.
     NodeId = "node_";
 }

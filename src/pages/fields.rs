@@ -9,9 +9,15 @@ pub(super) fn id(field: &Field) -> String {
     format!("f-{}", field.name)
 }
 
-/// All fields of a step; `say` gives a text as HTML, `plain` without markup.
-pub(super) fn draw(step: &Step, say: &dyn Fn(&Text) -> Value, plain: &dyn Fn(&Text) -> Value) -> Vec<Value> {
-    let focus = focus(step);
+/// All fields of a step; `listed` says whether what is wrong is listed above them; `say` gives a text as HTML, `plain` without markup.
+pub(super) fn draw(
+    step: &Step,
+    listed: bool,
+    say: &dyn Fn(&Text) -> Value,
+    plain: &dyn Fn(&Text) -> Value,
+) -> Vec<Value> {
+    // Where what is wrong is listed, the list has the focus.
+    let focus = focus(step).filter(|_| !listed);
     let last = step.fields.iter().rposition(|field| typed(field.kind));
     let one = |(at, field): (usize, &Field)| {
         let choices = field.choices.iter().map(|choice| {

@@ -3,6 +3,7 @@
 //! handed in. Every value is escaped, no page needs a script, and rendering never fails for the person.
 
 mod assets;
+mod brand;
 mod catalog;
 mod fields;
 mod icons;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use minijinja::Environment;
 
 pub use assets::Asset;
+pub use brand::Brand;
 pub use page::{Busy, Frame, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome};
 
 use crate::contract;
@@ -51,11 +53,12 @@ pub struct Pages {
     environment: Environment<'static>,
     catalog: Arc<Catalog>,
     assets: Assets,
+    brand: Brand,
 }
 
 impl Pages {
     /// Reads templates and texts. `Err` names the template, the locale or the key that is wrong.
-    pub fn new(providers: Vec<ProviderWords>) -> Result<Self, String> {
+    pub fn new(providers: Vec<ProviderWords>, brand: Brand) -> Result<Self, String> {
         let mut catalog = Catalog::new(&LOCALES)?;
         let mut icons = BTreeMap::new();
         for provider in providers {
@@ -67,15 +70,21 @@ impl Pages {
             icons.insert(provider.slug, provider.icon);
         }
         let catalog = Arc::new(catalog);
-        let assets = Assets::new();
+        let assets = Assets::new(&brand);
         let environment = templates::environment(Arc::clone(&catalog), &assets, icons)?;
-        Ok(Self { environment, catalog, assets })
+        Ok(Self { environment, catalog, assets, brand })
     }
 
     /// The best locale for an `Accept-Language` header; English when nothing fits.
     pub fn locale(&self, accept_language: Option<&str>) -> &str {
         let tags: Vec<&str> = self.catalog.tags().collect();
         accept_language.and_then(|header| negotiate::best(header, &tags)).unwrap_or(catalog::DEFAULT)
+    }
+
+    /// The locale for a tag that somebody asked for, such as `de` or `de-AT`; `None` when it is not spoken here.
+    pub fn speaks(&self, tag: &str) -> Option<&str> {
+        let tags: Vec<&str> = self.catalog.tags().collect();
+        negotiate::look_up(tag, &tags)
     }
 
     /// The whole page. Never fails: what cannot be rendered becomes a plain page that says so, and one log line.
@@ -87,7 +96,7 @@ impl Pages {
     }
 
     /// A file by its path below `/assets/`. Names carry the hash of the content, so they never change.
-    pub fn asset(&self, path: &str) -> Option<Asset> {
+    pub fn asset(&self, path: &str) -> Option<&Asset> {
         self.assets.get(path)
     }
 
@@ -96,9 +105,22 @@ impl Pages {
         self.catalog.plain(locale, &text.key, &text.args)
     }
 
+    /// What the layout is given: what the view says, in the operator's look.
+    fn layout(&self, view: &view::View<'_>, body: String) -> minijinja::Value {
+        let support = self.brand.support(view.reference().unwrap_or_default());
+        let support = support.filter(|_| view.reference().is_some());
+        let support = support.map(|(url, shown)| minijinja::context! { url, shown });
+        let look = minijinja::context! {
+            logo => self.assets.path("logo"),
+            logo_dark => self.assets.path("logo-dark"),
+            support,
+        };
+        minijinja::context! { ..look, ..view.layout(body) }
+    }
+
     fn try_render(&self, frame: &Frame<'_>, page: &Page<'_>) -> Result<String, minijinja::Error> {
         let view = view::View::new(&self.catalog, frame, page);
         let body = self.environment.get_template(view.template)?.render(&view.body)?;
-        self.environment.get_template("layout.html")?.render(view.layout(body))
+        self.environment.get_template("layout.html")?.render(self.layout(&view, body))
     }
 }

@@ -23,7 +23,7 @@ fn range(item: &str) -> Option<(&str, u16)> {
 }
 
 /// Cuts the range from its end until a tag fits; at last any tag of the same language does.
-fn look_up<'t>(range: &str, tags: &[&'t str]) -> Option<&'t str> {
+pub(super) fn look_up<'t>(range: &str, tags: &[&'t str]) -> Option<&'t str> {
     let mut wanted = range;
     loop {
         if let Some(tag) = tags.iter().find(|tag| tag.eq_ignore_ascii_case(wanted)) {

@@ -20,7 +20,7 @@ pub struct ProviderWords {
 }
 
 /// What every page has around it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// The locale, from [`super::Pages::locale`].
     pub locale: &'a str,
@@ -28,8 +28,10 @@ pub struct Frame<'a> {
     pub product: &'a str,
     /// What the hidden field `form` of every form holds.
     pub form_token: &'a str,
+    /// This page's address in the language with a tag, for pages without a form that could carry the choice.
+    pub here: &'a dyn Fn(&str) -> String,
     /// A short code to quote to support, shown on failure pages.
-    pub reference: Option<&'a str>,
+    pub reference: &'a str,
 }
 
 /// A page.
@@ -79,7 +81,7 @@ pub struct StepPage<'a> {
     pub step: &'a Step,
 }
 
-/// An answer is being checked; the page loads itself again after two seconds.
+/// An answer is being checked; whoever answers with it also sets a `Refresh` header.
 #[derive(Clone, Copy, Debug)]
 pub struct Busy<'a> {
     /// Its own address.

@@ -12,9 +12,6 @@ use crate::contract::{Text, Tone};
 /// Below this many tries left the person is told.
 const FEW_TRIES: u32 = 3;
 
-/// Seconds until a page that waits loads itself again.
-const REFRESH_SECONDS: u32 = 2;
-
 /// A page ready to be rendered: first its body, then the layout around it.
 pub(super) struct View<'a> {
     catalog: &'a Catalog,
@@ -22,9 +19,10 @@ pub(super) struct View<'a> {
     pub(super) template: &'static str,
     pub(super) body: Value,
     title: String,
-    refresh: Option<String>,
     /// Whether the reference is of use here.
     failure: bool,
+    /// Whether the page has a form that carries what was typed into the page in another language.
+    carries: bool,
 }
 
 impl<'a> View<'a> {
@@ -35,8 +33,8 @@ impl<'a> View<'a> {
             template: "",
             body: Value::UNDEFINED,
             title: String::new(),
-            refresh: None,
             failure: false,
+            carries: false,
         };
         match page {
             Page::Welcome(welcome) => view.welcome(welcome),
@@ -49,6 +47,11 @@ impl<'a> View<'a> {
         view
     }
 
+    /// The code to quote, where something is in the way.
+    pub(super) fn reference(&self) -> Option<&str> {
+        self.failure.then_some(self.frame.reference)
+    }
+
     /// What the layout is given, with the rendered body.
     pub(super) fn layout(&self, body: String) -> Value {
         let locale = self.catalog.locale(self.frame.locale);
@@ -58,13 +61,30 @@ impl<'a> View<'a> {
             product => self.frame.product,
             initial => initial(self.frame.product),
             title => self.title.as_str(),
-            refresh => self.refresh.as_deref(),
-            reference => self.frame.reference.filter(|_| self.failure),
+            reference => self.reference(),
+            carries => self.carries,
+            languages => self.languages(),
             body => Value::from_safe_string(body),
         }
     }
 
+    /// Every language, named in itself, with what chooses it.
+    fn languages(&self) -> Vec<Value> {
+        let one = |tag: &str| {
+            let locale = self.catalog.locale(tag)?;
+            Some(context! {
+                tag,
+                dir => locale.dir,
+                name => self.catalog.plain(tag, "frame.own_name", &BTreeMap::new()),
+                url => (self.frame.here)(tag),
+                current => self.catalog.locale(self.frame.locale).is_some_and(|own| own.tag == locale.tag),
+            })
+        };
+        self.catalog.tags().filter_map(one).collect()
+    }
+
     fn welcome(&mut self, page: &Welcome<'a>) {
+        self.carries = true;
         let (own, key) = match page.account {
             Some(_) => ("welcome.repair", "welcome.repair"),
             None => ("welcome.title", "welcome.title"),
@@ -92,6 +112,7 @@ impl<'a> View<'a> {
     }
 
     fn step(&mut self, page: &StepPage<'a>) {
+        self.carries = true;
         let step = page.step;
         let wrong: Vec<Value> = step
             .fields
@@ -134,8 +155,9 @@ impl<'a> View<'a> {
             tried => tried.collect::<Vec<_>>(),
             help => help.collect::<Vec<_>>(),
             wrong_count => wrong.len(),
+            fields => fields::draw(step, !refused && wrong.len() > 1, &|text| self.say(text), &|text| self.plain(text)),
             wrong,
-            fields => fields::draw(step, &|text| self.say(text), &|text| self.plain(text)),
+            username => step.username.as_deref(),
             few_left => step.attempts_left.filter(|left| *left <= FEW_TRIES),
             submit => self.say(&step.submit),
             ways => ways.collect::<Vec<_>>(),
@@ -146,7 +168,6 @@ impl<'a> View<'a> {
     fn busy(&mut self, page: &Busy<'a>) {
         let heading = self.word(Some(page.provider), "busy.title", "busy.title");
         self.titled(&heading);
-        self.refresh = Some(format!("{REFRESH_SECONDS};url={}", page.refresh));
         self.set("busy.html", context! { refresh => page.refresh, provider => page.provider, heading });
     }
 

@@ -198,6 +198,19 @@ impl Db {
         found.as_ref().map(|row| self.lift_session(row)).transpose()
     }
 
+    /// The sessions whose id ends with these eight symbols, the newest first, five at most.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn sessions_by_end(&mut self, end: &str) -> Result<Vec<Session>> {
+        // Every id has the same length; the databases count from the end differently, but from the start alike.
+        let found = sqlx::query(select!("WHERE substr(id, 28, 8) = $1 ORDER BY id DESC LIMIT 5"))
+            .bind(end)
+            .fetch_all(self.conn())
+            .await?;
+        found.iter().map(|row| self.lift_session(row)).collect()
+    }
+
     /// Sessions that are written down as open though their time has run out, the longest ago first.
     ///
     /// # Errors

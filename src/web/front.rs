@@ -10,15 +10,14 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
-
 use tracing::Instrument;
 
 use super::{Web, api, wizard};
 use crate::dialects::envelope::Kind;
+use crate::kernel::clock::Clock;
 use crate::kernel::figures::figures;
+use crate::kernel::ids;
 use crate::kernel::random::Random;
 use crate::kernel::traces::{self, Parent};
 use crate::pages::ProblemKind;
@@ -35,7 +34,7 @@ pub(super) struct OurHost(pub(super) String);
 
 /// Gives the request an id and writes one line about it; the path only, since queries and links hold secrets.
 pub(super) async fn accompany(mut request: Request, next: Next) -> Response {
-    let id = format!("req_{}", URL_SAFE_NO_PAD.encode(Random::system().bytes::<12>()));
+    let id = ids::RequestId::new(Clock::system().now(), &Random::system()).to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, route) = (request.method().clone(), route(&request));
     let pattern = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();

@@ -11,10 +11,10 @@ use scraper::{Html, Selector};
 
 use super::page::{Frame, Page, ProblemKind, StepPage, Welcome};
 use super::templates::TEMPLATES;
-use super::{LAST_RESORT, Pages};
+use super::{Brand, LAST_RESORT, LOCALES, Pages};
 
 fn pages() -> Pages {
-    Pages::new(vec![samples::words()]).expect("templates and texts are right")
+    Pages::new(vec![samples::words()], Brand::default()).expect("templates and texts are right")
 }
 
 fn every(mut see: impl FnMut(&str, &str)) {
@@ -71,7 +71,7 @@ fn every_page_renders_and_is_left_to_be_looked_at() {
     fs::write(out.join("index.html"), index).expect("the index is written");
     for name in pages.assets.names() {
         let asset = pages.asset(name).expect("a named asset exists");
-        fs::write(out.join("assets").join(name), asset.bytes).expect("an asset is written");
+        fs::write(out.join("assets").join(name), &asset.bytes).expect("an asset is written");
     }
 }
 
@@ -160,7 +160,7 @@ fn every_control_has_a_label_and_every_reference_a_target() {
         if name.contains("hostile") {
             return;
         }
-        for control in find(&html, "input:not([type=hidden]), select") {
+        for control in find(&html, "input:not([type=hidden]):not([hidden]), select") {
             let id = control.value().attr("id").expect("a control has an id");
             assert_eq!(find(&html, &format!("label[for=\"{id}\"]")).len(), 1, "{name}: {id}");
         }
@@ -184,7 +184,7 @@ fn every_form_posts_the_token_and_steps_their_version() {
         assert_eq!(tokens.len(), find(&html, "form").len(), "{name}");
         let versions = find(&html, "form > input[type=hidden][name=step][value=\"3\"]").len();
         assert_eq!(versions, usize::from(name.starts_with("step-")), "{name}");
-        for element in find(&html, "form input:not([type=hidden]), form select") {
+        for element in find(&html, "form input:not([type=hidden]):not([hidden]), form select") {
             let field = element.value().attr("name").unwrap_or_default();
             assert!(field.starts_with("f.") || ["takeover", "email"].contains(&field), "{name}: {field}");
         }
@@ -194,10 +194,12 @@ fn every_form_posts_the_token_and_steps_their_version() {
 #[test]
 fn a_step_offers_submit_first_then_other_ways_then_cancel() {
     let html = render_step(&step("step-sending"));
-    let buttons: Vec<&str> =
-        find(&html, "button[name=action]").iter().filter_map(|button| button.value().attr("value")).collect();
+    let buttons: Vec<&str> = find(&html, "main button[name=action]")
+        .iter()
+        .filter_map(|button| button.value().attr("value"))
+        .collect();
     assert_eq!(buttons, ["submit", "alternative:receive_only", "alternative:servers", "cancel"]);
-    assert_eq!(find(&html, "button[formnovalidate]").len(), 3, "only submitting demands filled fields");
+    assert_eq!(find(&html, "main button[formnovalidate]").len(), 3, "only submitting demands filled fields");
 }
 
 #[test]
@@ -205,16 +207,24 @@ fn a_password_is_never_sent_back() {
     let html = render_step(&step("step-password"));
     assert_eq!(attr(&html, "input[type=password]", "value"), None);
     assert_eq!(attr(&html, "input[type=password]", "autocomplete").as_deref(), Some("current-password"));
+    // Password managers find whose it is, and keep the pair.
+    assert_eq!(attr(&html, "form input[autocomplete=username]", "value").as_deref(), Some("ada@example.org"));
+    assert_eq!(attr(&html, "form input[autocomplete=username]", "name"), None, "it is not sent");
     every(|name, html| assert!(!html.contains("must-never-be-shown"), "{name}"));
 }
 
 #[test]
-fn the_first_field_with_an_error_has_the_focus_and_is_described_by_it() {
+fn what_is_wrong_has_the_focus_and_its_field_is_described_by_it() {
     let html = render_step(&step("step-servers-wrong"));
-    assert_eq!(attr(&html, "[autofocus]", "id").as_deref(), Some("f-in_host"));
+    // Two things are wrong, so what lists them comes first.
+    assert_eq!(attr(&html, "[autofocus]", "id").as_deref(), Some("wrong"));
+    assert_eq!(find(&html, "#wrong[role=alert][tabindex='-1'] a[href='#f-out_host']").len(), 1);
+    assert_eq!(attr(&html, "#f-in_host", "aria-invalid").as_deref(), Some("true"));
+    assert_eq!(attr(&html, "#f-in_host", "aria-describedby").as_deref(), Some("f-in_host-error"));
+    let html = render_step(&step("step-password-wrong"));
+    assert_eq!(attr(&html, "[autofocus]", "id").as_deref(), Some("f-password"));
     assert_eq!(attr(&html, "[autofocus]", "aria-invalid").as_deref(), Some("true"));
-    assert_eq!(attr(&html, "[autofocus]", "aria-describedby").as_deref(), Some("f-in_host-error"));
-    assert_eq!(find(&html, "[role=alert] a[href='#f-out_host']").len(), 1);
+    assert_eq!(attr(&html, "[autofocus]", "aria-describedby").as_deref(), Some("f-password-error"));
     assert_eq!(attr(&render_step(&step("step-address")), "[autofocus]", "id").as_deref(), Some("f-email"));
 }
 
@@ -279,12 +289,62 @@ fn continuing_here_needs_a_tick_nobody_set() {
 }
 
 #[test]
-fn a_waiting_page_comes_again_by_itself_and_others_do_not() {
-    every(|name, html| {
-        let refresh = attr(&Html::parse_document(html), "meta[http-equiv=refresh]", "content");
-        assert_eq!(refresh.is_some(), name.starts_with("busy"), "{name}");
-        if name == "busy" {
-            assert_eq!(refresh.as_deref(), Some("2;url=busy.html"));
+fn every_language_can_be_chosen_on_every_page_and_is_named_in_itself() {
+    let pages = pages();
+    samples::every(|name, product, page| {
+        let html = Html::parse_document(&pages.render(&samples::frame(product), page));
+        let ways = find(&html, ".languages li > *");
+        let named: Vec<(String, String)> = ways
+            .iter()
+            .map(|way| (way.value().attr("lang").unwrap_or_default().to_owned(), way.text().collect()))
+            .collect();
+        assert_eq!(named.len(), LOCALES.len(), "{name}");
+        assert!(named.contains(&("ja".to_owned(), "日本語".to_owned())), "{name}: {named:?}");
+        assert_eq!(attr(&html, ".languages [lang=ar]", "dir").as_deref(), Some("rtl"), "{name}");
+        assert_eq!(find(&html, ".languages [aria-current][lang=en]").len(), 1, "{name}");
+        // What was typed goes along where there is something to type.
+        let carried =
+            find(&html, ".languages button[form=answer][value='language:de'][formnovalidate]").len();
+        let typed = matches!(page, Page::Welcome(_) | Page::Step(_));
+        assert_eq!(carried, usize::from(typed), "{name}");
+        assert_eq!(find(&html, "form#answer").len(), usize::from(typed), "{name}");
+        assert_eq!(
+            find(&html, ".languages a[href='?lang=de'][hreflang=de]").len(),
+            usize::from(!typed),
+            "{name}"
+        );
+    });
+}
+
+#[test]
+fn no_page_moves_on_by_a_tag() {
+    // A header says when; a tag would besides be read by whoever saves the page.
+    every(|name, html| assert!(!html.contains("http-equiv"), "{name}"));
+}
+
+#[test]
+fn the_operator_s_look_is_on_every_page_and_support_where_something_is_in_the_way() {
+    let picture = || Some((b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), true));
+    let brand = Brand {
+        logo: picture(),
+        logo_dark: Some((b"\x89PNG".to_vec(), false)),
+        support: Some("mailto:help@acme.example".parse().expect("an address")),
+        ..Brand::default()
+    };
+    let pages = Pages::new(vec![samples::words()], brand).expect("templates and texts are right");
+    samples::every(|name, product, page| {
+        let html = Html::parse_document(&pages.render(&samples::frame(product), page));
+        let logo = attr(&html, "header img", "src").expect("a logo");
+        let file = pages.asset(logo.strip_prefix("/assets/").expect("below ours")).expect("it is served");
+        assert_eq!(file.content_type, "image/svg+xml");
+        assert!(attr(&html, "header source", "srcset").is_some_and(|path| path.ends_with(".png")), "{name}");
+        let named = attr(&html, "header img", "alt").unwrap_or_default();
+        assert!(!named.is_empty(), "{name}: a logo says whose it is");
+        let support = attr(&html, ".reference a", "href");
+        let failure = matches!(page, Page::Problem(problem) if problem.kind != ProblemKind::Cancelling);
+        assert_eq!(support.is_some(), failure, "{name}");
+        if failure {
+            assert_eq!(support.as_deref(), Some("mailto:help@acme.example?subject=7Q4K-M2XD"), "{name}");
         }
     });
 }
@@ -309,7 +369,7 @@ fn assets_are_named_by_their_content() {
 
 #[test]
 fn a_provider_without_words_of_its_own_gets_ours() {
-    let pages = Pages::new(Vec::new()).expect("no providers are needed");
+    let pages = Pages::new(Vec::new(), Brand::default()).expect("no providers are needed");
     let frame = Frame { locale: "xx", ..samples::frame("Acme Mail") };
     let welcome = Welcome {
         action: "/",

@@ -32,7 +32,13 @@ const ICON: &str = "<svg viewBox=\"0 0 24 24\" width=\"24\" height=\"24\" fill=\
 
 /// A frame for a product.
 pub(super) fn frame(product: &str) -> Frame<'_> {
-    Frame { locale: "en", product, form_token: "f0rm-t0ken", reference: Some("7Q4K-M2XD") }
+    Frame {
+        locale: "en",
+        product,
+        form_token: "f0rm-t0ken",
+        here: &|tag| format!("?lang={tag}"),
+        reference: "7Q4K-M2XD",
+    }
 }
 
 fn say(key: &str) -> Text {
@@ -54,6 +60,7 @@ fn step(name: &str, fields: Vec<Field>) -> Step {
         alternatives: Vec::new(),
         attempts_left: None,
         expires_at: None,
+        username: None,
     }
 }
 
@@ -108,6 +115,7 @@ fn password() -> Step {
     password.value = Some("must-never-be-shown".to_owned());
     let mut step = step("password", vec![password]);
     step.intro = Some(say("password.intro").with("email", "ada@example.org"));
+    step.username = Some("ada@example.org".to_owned());
     step.facts = vec![
         Fact { label: say("fact.in"), value: "in.mail.example.org:993".to_owned() },
         Fact { label: say("fact.out"), value: "out.mail.example.org:465".to_owned() },
@@ -146,8 +154,18 @@ pub(super) fn steps() -> Vec<(&'static str, Step)> {
     let mut info = address();
     info.notice =
         Some(Notice { code: "moved".to_owned(), tone: Tone::Info, text: say("notice.moved"), advice: None });
+    let mut lost = address();
+    lost.notice = Some(refused("lost"));
+    lost.tried = ["mx", "settings", "names"]
+        .map(|place| Tried {
+            place: say(&format!("tried.{place}")),
+            outcome: say(&format!("tried.{place}_outcome")),
+        })
+        .into();
+    lost.alternatives = vec![way("servers")];
     vec![
         ("step-address", address()),
+        ("step-address-lost", lost),
         ("step-servers", servers()),
         ("step-servers-wrong", missing),
         ("step-password", password()),
@@ -201,6 +219,7 @@ pub(super) fn broken(value: &str) -> Step {
         alternatives: vec![Alternative { name: value.to_owned(), label: text() }],
         attempts_left: Some(1),
         expires_at: None,
+        username: None,
     }
 }
 
@@ -214,6 +233,7 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
         ProblemKind::OpenElsewhereBusy | ProblemKind::TooManyTries | ProblemKind::ServerError => {
             Problem { retry: own, home_url: home, ..none }
         }
+        ProblemKind::TooManyRequests => Problem { retry: own, ..none },
         ProblemKind::Cancelling => Problem { retry: own, takeover: own, ..none },
         ProblemKind::Expired
         | ProblemKind::Used
@@ -226,7 +246,6 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
         | ProblemKind::TooManyTakeovers
         | ProblemKind::StraySignIn
         | ProblemKind::CookieMissing
-        | ProblemKind::TooManyRequests
         | ProblemKind::CrossSite
         | ProblemKind::NotFound
         | ProblemKind::WrongHost => none,

@@ -72,7 +72,7 @@ fn entrance<'a>(id: &'a SessionId, state: &'a str) -> Entrance<'a> {
 }
 
 fn unknown(web: &Web, browser: &Browser) -> Response {
-    Canvas { web, browser, session: None, request: None }.failed(&Error::NotFound("link"))
+    Canvas::new(web, browser).failed(&Error::NotFound("link"))
 }
 
 /// What a provider sends the browser back with.
@@ -96,7 +96,7 @@ pub(super) async fn callback(
     Segment(name): Segment,
     Query(returned): Query<Returned>,
 ) -> Response {
-    let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
+    let canvas = Canvas::new(&web, &browser);
     if riposte::slug(&name).is_none() {
         return canvas.problem(StatusCode::NOT_FOUND, ProblemKind::NotFound, "not_found");
     }

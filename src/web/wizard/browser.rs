@@ -11,7 +11,14 @@ use crate::kernel::clock::Millis;
 use crate::kernel::ids::SessionId;
 use crate::kernel::random::{Random, Token, hash};
 
+/// How long a chosen language is remembered.
+const REMEMBERED_SECONDS: u32 = 180 * 24 * 3600;
+
+/// What a page's address says the language with; also what a backend may add to its links.
+const LANGUAGE: &str = "lang";
+
 /// The browser that asks.
+#[derive(Clone)]
 pub(in crate::web) struct Browser {
     headers: HeaderMap,
     secure: bool,
@@ -21,6 +28,10 @@ pub(in crate::web) struct Browser {
     pub(in crate::web) request: RequestId,
     /// The page's language.
     pub(super) locale: String,
+    /// Whether it was chosen with this request, and so is to be remembered.
+    chosen: bool,
+    /// The page's address on this host, without the choice of a language.
+    pub(super) here: String,
     /// The value that ties forms to this browser before it holds a session; made when it had none.
     before: String,
     before_is_new: bool,
@@ -33,19 +44,45 @@ impl FromRequestParts<Web> for Browser {
         let host = parts.extensions.get::<OurHost>().map(|host| host.0.clone()).unwrap_or_default();
         let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
         let languages = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let locale = web.pages.locale(languages).to_owned();
         let secure = web.settings.public_url.is_secure();
         let headers = parts.headers.clone();
+        let (here, asked) = address(parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let asked = asked.and_then(|tag| web.pages.speaks(&tag));
+        let kept = || cookie(&headers, &language_name(secure)).and_then(|tag| web.pages.speaks(&tag));
+        let locale = asked.or_else(kept).unwrap_or_else(|| web.pages.locale(languages)).to_owned();
+        let chosen = asked.is_some();
         let known = cookie(&headers, &before_name(secure)).filter(|value| value.len() == 43);
         let before_is_new = known.is_none();
         let before = known.unwrap_or_else(|| Token::new(&Random::system()).reveal().to_owned());
-        Ok(Self { headers, secure, host, request, locale, before, before_is_new })
+        Ok(Self { headers, secure, host, request, locale, chosen, here, before, before_is_new })
     }
 }
 
 /// Host-only cookies: the prefix makes browsers insist on it.
 fn prefix(secure: bool) -> &'static str {
     if secure { "__Host-" } else { "" }
+}
+
+fn language_name(secure: bool) -> String {
+    format!("{}vestibule-language", prefix(secure))
+}
+
+/// A page's address without the choice of a language, and the choice.
+fn address(path: &str, query: &str) -> (String, Option<String>) {
+    // A path that begins with two slashes would name another host.
+    let path = format!("/{}", path.trim_start_matches('/'));
+    let mut asked = None;
+    let mut kept = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            LANGUAGE => asked = Some(value.into_owned()),
+            _ => {
+                kept.append_pair(&name, &value);
+            }
+        }
+    }
+    let kept = kept.finish();
+    (if kept.is_empty() { path } else { format!("{path}?{kept}") }, asked)
 }
 
 fn before_name(secure: bool) -> String {
@@ -95,6 +132,41 @@ impl Browser {
         HeaderValue::from_str(&text).ok()
     }
 
+    /// The same browser on another of our pages.
+    pub(super) fn at(&self, here: &str) -> Self {
+        Self { here: here.to_owned(), ..self.clone() }
+    }
+
+    /// The same browser with another language, where we speak it.
+    pub(super) fn speaking(&self, web: &Web, tag: &str) -> Self {
+        match web.pages.speaks(tag) {
+            Some(tag) => Self { locale: tag.to_owned(), chosen: true, ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
+    /// This page's own address, its language left out.
+    pub(super) fn here(&self) -> &str {
+        &self.here
+    }
+
+    /// This page in another language.
+    pub(super) fn here_in(&self, tag: &str) -> String {
+        let sign = if self.here.contains('?') { '&' } else { '?' };
+        format!("{}{sign}{LANGUAGE}={tag}", self.here)
+    }
+
+    /// The header that remembers the language, when it was chosen just now. It says nothing else.
+    pub(super) fn set_language(&self) -> Option<HeaderValue> {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let text = format!(
+            "{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={REMEMBERED_SECONDS}{secure}",
+            language_name(self.secure),
+            self.locale
+        );
+        self.chosen.then(|| HeaderValue::from_str(&text).ok()).flatten()
+    }
+
     /// The header that ties forms to this browser before it holds a session, if it needs one.
     pub(super) fn set_before(&self) -> Option<HeaderValue> {
         let secure = if self.secure { "; Secure" } else { "" };
@@ -130,5 +202,22 @@ impl Browser {
             Some(_) => false,
             None => origin.is_some_and(|origin| origin.eq_ignore_ascii_case(&own)) || ties,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_loses_only_the_choice_of_a_language() {
+        let own = |path, query| address(path, query);
+        assert_eq!(own("/connect/x", ""), ("/connect/x".to_owned(), None));
+        assert_eq!(own("/connect/x", "lang=de"), ("/connect/x".to_owned(), Some("de".to_owned())));
+        assert_eq!(
+            own("/auth/authorize", "session=a&lang=pt-BR&state=b%26c"),
+            ("/auth/authorize?session=a&state=b%26c".to_owned(), Some("pt-BR".to_owned()))
+        );
+        assert_eq!(own("//evil.example", "").0, "/evil.example");
     }
 }

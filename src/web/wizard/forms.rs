@@ -14,6 +14,8 @@ pub(super) enum Pressed {
     Answer(Answer),
     /// Gave up.
     Cancel,
+    /// Chose another language, with what was typed until then.
+    Language(String, Answer),
 }
 
 impl Form {
@@ -43,8 +45,14 @@ impl Form {
         self.text("step").parse().unwrap_or(-1)
     }
 
+    /// The language that was chosen with a button of the form.
+    pub(super) fn language(&self) -> Option<&str> {
+        self.text("action").strip_prefix("language:")
+    }
+
     /// What was pressed; pressing Enter counts as the button.
     pub(super) fn pressed(self) -> Pressed {
+        let language = self.language().map(str::to_owned);
         let action = match self.text("action") {
             "cancel" => return Pressed::Cancel,
             pressed => match pressed.strip_prefix("alternative:") {
@@ -54,6 +62,10 @@ impl Form {
         };
         let own =
             |(name, value): (String, Secret)| name.strip_prefix("f.").map(|name| (name.to_owned(), value));
-        Pressed::Answer(Answer { action, fields: self.0.into_iter().filter_map(own).collect() })
+        let answer = Answer { action, fields: self.0.into_iter().filter_map(own).collect() };
+        match language {
+            Some(tag) => Pressed::Language(tag, answer),
+            None => Pressed::Answer(answer),
+        }
     }
 }

@@ -50,9 +50,14 @@ pub(super) async fn submit(
 
 /// The first page.
 pub(super) async fn show(web: &Web, browser: &Browser, entrance: &Entrance<'_>) -> Response {
+    show_with(web, browser, entrance, None).await
+}
+
+/// The first page with an address that was typed already.
+async fn show_with(web: &Web, browser: &Browser, entrance: &Entrance<'_>, typed: Option<&str>) -> Response {
     match web.connect.look(entrance.door, |id| browser.cookie_of(id), browser.before()).await {
-        Ok(look) => draw(web, browser, entrance, &look),
-        Err(error) => Canvas { web, browser, session: None, request: None }.failed(&error),
+        Ok(look) => draw(web, browser, entrance, &look, typed),
+        Err(error) => Canvas::new(web, browser).failed(&error),
     }
 }
 
@@ -64,12 +69,16 @@ pub(super) async fn claim(
     form: &Form,
     ours: bool,
 ) -> Response {
-    let canvas = Canvas { web, browser, session: None, request: None };
+    let browser = &browser.at(&entrance.here);
+    let canvas = Canvas::new(web, browser);
     if !ours {
         let retry = Some(entrance.here.as_str());
         let problem =
             Problem { kind: ProblemKind::CrossSite, home_url: None, retry, takeover: None, hidden: &[] };
         return canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem));
+    }
+    if let Some(tag) = form.language() {
+        return show_with(web, &browser.speaking(web, tag), entrance, Some(form.text("email"))).await;
     }
     let takeover = form.text("takeover") == "yes";
     let cookie_of = |id: &_| browser.cookie_of(id);
@@ -88,20 +97,20 @@ pub(super) async fn claim(
             let cookie = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
             see_other(&path(&id), cookie)
         }
-        Ok(Claim::Refused(look)) => draw(web, browser, entrance, &look),
+        Ok(Claim::Refused(look)) => draw(web, browser, entrance, &look, None),
         Err(error) => {
             // The way home is known wherever the link is.
             let look = web.connect.look(entrance.door, |id| browser.cookie_of(id), browser.before()).await;
             let view = look.as_ref().ok().map(|look| &look.view);
             let (session, request) = (view.map(|view| &view.session.id), view.map(|view| &view.request));
-            Canvas { session, request, ..canvas }.failed(&error)
+            Canvas { request, about: session, ..canvas }.failed(&error)
         }
     }
 }
 
-fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look) -> Response {
+fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look, typed: Option<&str>) -> Response {
     let (session, request) = (&look.view.session, &look.view.request);
-    let canvas = Canvas { web, browser, session: None, request: Some(request) };
+    let canvas = Canvas { request: Some(request), about: Some(&session.id), ..Canvas::new(web, browser) };
     let elsewhere = |kind, takeover: Option<&str>| {
         // Looking again may help where waiting does; where the person can go on at once, it only distracts.
         let retry = takeover.is_none().then_some(entrance.here.as_str());
@@ -117,7 +126,7 @@ fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look) -> R
             let welcome = Welcome {
                 action: &entrance.action,
                 hidden: &entrance.hidden,
-                email: entrance.asks_address.then(|| request.email.as_deref().unwrap_or_default()),
+                email: entrance.asks_address.then(|| typed.or(request.email.as_deref()).unwrap_or_default()),
                 user_label: request.user_label.as_deref(),
                 provider,
                 account: look.account.as_deref(),
@@ -130,8 +139,6 @@ fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look) -> R
             elsewhere(ProblemKind::OpenElsewhere, Some(entrance.action.as_str()))
         }
         Standing::MovedTooOften => elsewhere(ProblemKind::TooManyTakeovers, None),
-        Standing::Ended { state, mine: false } => {
-            Canvas { session: Some(&session.id), ..canvas }.over(state, session.cause.as_deref())
-        }
+        Standing::Ended { state, mine: false } => canvas.over(state, session.cause.as_deref()),
     }
 }

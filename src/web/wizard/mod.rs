@@ -22,13 +22,16 @@ use axum::routing::get;
 
 use super::Web;
 use super::extract::Segment;
-use crate::pages::ProblemKind;
+use crate::pages::{Page, Problem, ProblemKind};
 pub(super) use browser::Browser;
 use show::Canvas;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// A file that somebody opens by itself runs nothing and loads nothing; an SVG may style itself.
+const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 pub(super) fn routes() -> Router<Web> {
     Router::new()
@@ -54,8 +57,12 @@ pub(super) async fn no_page(
     }
     let (mut parts, _) = request.into_parts();
     let Ok(browser) = Browser::from_request_parts(&mut parts, web).await;
-    let canvas = Canvas { web, browser: &browser, session: None, request: None };
-    Some(protected(canvas.problem(status, kind, "not_found")))
+    let canvas = Canvas::new(web, &browser);
+    // What passes by itself is asked for again where it was asked for.
+    let retry =
+        matches!(kind, ProblemKind::TooManyRequests | ProblemKind::ServerError).then(|| browser.here());
+    let problem = Problem { kind, home_url: None, retry, takeover: None, hidden: &[] };
+    Some(protected(canvas.page(status, &Page::Problem(problem))))
 }
 
 /// Headers for every page; and requests that no person made do nothing at all.
@@ -103,9 +110,12 @@ fn idle(request: &Request) -> Option<Response> {
 async fn asset(State(web): State<Web>, Segment(path): Segment) -> Response {
     match web.pages.asset(&path) {
         Some(asset) => {
-            let headers =
-                [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-            (headers, asset.bytes).into_response()
+            let headers = [
+                (CONTENT_TYPE, asset.content_type),
+                (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+                (CONTENT_SECURITY_POLICY, PICTURE_POLICY),
+            ];
+            (headers, asset.bytes.clone()).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }

@@ -1,6 +1,8 @@
 //! Drawing: from what a use case says to a page and its status.
 
-use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use axum::http::header::{
+    CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE, VARY,
+};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -9,6 +11,7 @@ use super::browser::Browser;
 use super::home;
 use crate::connect::{Error, Request};
 use crate::kernel::ids::SessionId;
+use crate::kernel::reference::Reference;
 use crate::kernel::words::SessionState;
 use crate::pages::{Frame, Leaving, Page, Problem, ProblemKind};
 
@@ -20,9 +23,16 @@ pub(super) struct Canvas<'a> {
     pub(super) session: Option<&'a SessionId>,
     /// What was asked for with it.
     pub(super) request: Option<&'a Request>,
+    /// The session that the page's reference stands for, where that is known though the browser has no part in it.
+    pub(super) about: Option<&'a SessionId>,
 }
 
-impl Canvas<'_> {
+impl<'a> Canvas<'a> {
+    /// A page that knows no session.
+    pub(super) fn new(web: &'a Web, browser: &'a Browser) -> Self {
+        Self { web, browser, session: None, request: None, about: None }
+    }
+
     /// Draws a page.
     pub(super) fn page(&self, status: StatusCode, page: &Page<'_>) -> Response {
         let configured = self.web.settings.product_name.as_deref();
@@ -33,26 +43,49 @@ impl Canvas<'_> {
             None => configured.map(str::to_owned),
         };
         let token = self.browser.form_token(self.session);
-        let reference = self.reference();
+        let reference = self.reference().to_string();
+        if let Page::Problem(problem) = page
+            && problem.kind != ProblemKind::Cancelling
+        {
+            let session = self.session.or(self.about).map(tracing::field::display);
+            let (request, kind, status) = (&self.browser.request.0, problem.kind.as_str(), status.as_u16());
+            // Whoever is asked for help finds by the reference what happened.
+            tracing::info!(
+                reference,
+                kind,
+                status,
+                request.id = request,
+                session.id = session,
+                "a problem was shown"
+            );
+        }
+        let here = |tag: &str| self.browser.here_in(tag);
         let frame = Frame {
             locale: &self.browser.locale,
+            here: &here,
             product: product.as_deref().unwrap_or_default(),
             form_token: &token,
-            reference: reference.as_deref(),
+            reference: &reference,
         };
         let html = self.web.pages.render(&frame, page);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        if let Some(cookie) = self.browser.set_before() {
-            headers.insert(SET_COOKIE, cookie);
+        headers.insert(VARY, HeaderValue::from_static("Accept-Language, Cookie"));
+        if let Ok(language) = HeaderValue::from_str(&self.browser.locale) {
+            headers.insert(CONTENT_LANGUAGE, language);
+        }
+        for cookie in [self.browser.set_before(), self.browser.set_language()].into_iter().flatten() {
+            headers.append(SET_COOKIE, cookie);
         }
         (status, headers, html).into_response()
     }
 
-    /// What to quote to support: the end of the session's id, which its backend can find.
-    fn reference(&self) -> Option<String> {
-        let id = self.session?.as_str();
-        id.get(id.len().saturating_sub(8)..).map(str::to_owned)
+    /// What to quote to support: it leads to the session where there is one, and else to this request in the log.
+    fn reference(&self) -> Reference {
+        match self.session.or(self.about) {
+            Some(session) => Reference::of_session(session),
+            None => Reference::of_request(&self.browser.request.0),
+        }
     }
 
     /// Sends the browser home, without a redirect that `form-action` could block.

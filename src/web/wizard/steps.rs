@@ -12,9 +12,13 @@ use super::forms::{Form, Pressed};
 use super::home;
 use super::show::{Canvas, path, see_other};
 use crate::connect::{Error, SessionView, View};
+use crate::contract::{Answer, FieldKind};
 use crate::kernel::ids::SessionId;
 use crate::kernel::words::SessionState;
 use crate::pages::{Busy, Page, Problem, ProblemKind, StepPage, Success};
+
+/// Seconds until a page that waits loads itself again.
+const REFRESH_SECONDS: u32 = 2;
 
 /// `GET /wizard/{session}`: 200; 403 without the cookie; 404 unknown; 409 taken over; 410 over.
 pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
@@ -24,7 +28,7 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): 
     };
     match seen {
         Ok((session, view)) => draw(&web, &browser, &session, &view),
-        Err(error) => Canvas { web: &web, browser: &browser, session: None, request: None }.failed(&error),
+        Err(error) => Canvas::new(&web, &browser).failed(&error),
     }
 }
 
@@ -42,6 +46,16 @@ pub(super) async fn answer(
     let version = form.version();
     match form.pressed() {
         Pressed::Cancel => see_other(&cancel_path(&id), None),
+        Pressed::Language(tag, typed) => {
+            let browser = browser.speaking(&web, &tag);
+            match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
+                Ok((session, mut view)) => {
+                    keep_typed(&mut view, version, &typed);
+                    draw(&web, &browser, &session, &view)
+                }
+                Err(error) => Canvas::new(&web, &browser).failed(&error),
+            }
+        }
         Pressed::Answer(answer) => {
             let done = web.connect.answer(&id, browser.cookie_of(&id).as_deref(), version, answer).await;
             go_on(&web, &browser, &id, done)
@@ -51,7 +65,7 @@ pub(super) async fn answer(
 
 /// `GET /wizard/{session}/cancel`: asks whether to stop, since that ends the link for good.
 pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
-    let canvas = Canvas { web: &web, browser: &browser, session: None, request: None };
+    let canvas = Canvas::new(&web, &browser);
     let Ok(id) = id.parse::<SessionId>() else { return canvas.failed(&Error::NotFound("session")) };
     match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
         Ok((session, View::Step { .. } | View::Busy { .. })) => {
@@ -83,10 +97,30 @@ pub(super) async fn cancel(
     }
 }
 
+/// Puts what was typed so far into the step, for a person who chose another language in the middle of it. Passwords
+/// are not sent back.
+fn keep_typed(view: &mut View, drawn: i64, typed: &Answer) {
+    let View::Step { version, step, .. } = view else { return };
+    if *version != drawn {
+        return;
+    }
+    for field in &mut step.fields {
+        let sent = typed.fields.get(&field.name).map(|text| text.reveal().to_owned());
+        match field.kind {
+            FieldKind::Password => {}
+            // A box that is not ticked is not sent.
+            FieldKind::Checkbox => field.value = sent,
+            FieldKind::Text | FieldKind::Email | FieldKind::Host | FieldKind::Port | FieldKind::Select => {
+                field.value = sent.or_else(|| field.value.take());
+            }
+        }
+    }
+}
+
 /// The session and the form, when the form came from a page of ours.
 #[expect(clippy::result_large_err, reason = "the error is the page that is sent")]
 fn posted(web: &Web, browser: &Browser, id: &str, body: &[u8]) -> Result<(SessionId, Form), Response> {
-    let canvas = Canvas { web, browser, session: None, request: None };
+    let canvas = Canvas::new(web, browser);
     let Ok(id) = id.parse::<SessionId>() else { return Err(canvas.failed(&Error::NotFound("session"))) };
     let form = Form::read(body);
     if browser.posted_by_us(web, form.text("form"), Some(&id)) {
@@ -106,7 +140,7 @@ fn posted(web: &Web, browser: &Browser, id: &str, body: &[u8]) -> Result<(Sessio
 fn go_on<T>(web: &Web, browser: &Browser, id: &SessionId, done: Result<T, Error>) -> Response {
     match done {
         Ok(_) => see_other(&path(id), None),
-        Err(error) => Canvas { web, browser, session: None, request: None }.failed(&error),
+        Err(error) => Canvas::new(web, browser).failed(&error),
     }
 }
 
@@ -116,7 +150,7 @@ fn cancel_path(id: &SessionId) -> String {
 
 fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Response {
     let id = &session.session.id;
-    let canvas = Canvas { web, browser, session: Some(id), request: Some(&session.request) };
+    let canvas = Canvas { session: Some(id), request: Some(&session.request), ..Canvas::new(web, browser) };
     let here = path(id);
     match view {
         View::Step { version, provider, step, .. } => {
@@ -125,7 +159,9 @@ fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Res
         }
         View::Busy { provider, .. } => {
             let mut response = canvas.page(StatusCode::OK, &Page::Busy(Busy { refresh: &here, provider }));
-            response.headers_mut().insert(HeaderName::from_static("refresh"), HeaderValue::from_static("2"));
+            if let Ok(refresh) = HeaderValue::from_str(&format!("{REFRESH_SECONDS}; url={here}")) {
+                response.headers_mut().insert(HeaderName::from_static("refresh"), refresh);
+            }
             response
         }
         View::Connected { account, provider, profile, repaired } => {

@@ -4,6 +4,7 @@ mod backup;
 mod deploy;
 mod figures;
 mod guide;
+mod look;
 mod rotation;
 mod sweep;
 mod traces;

@@ -34,11 +34,25 @@ pub struct Look {
     pub javascript: bool,
     /// The languages the browser asks for, like `de,en`.
     pub languages: String,
+    /// Whether text is twice as large as usual, by the browser's own setting.
+    pub large: bool,
+    /// Whether the system's few colours replace the page's.
+    pub forced: bool,
+    /// Whether the person asks for less motion.
+    pub still: bool,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { size: Size::Desktop, dark: false, javascript: true, languages: "en".to_owned() }
+        Self {
+            size: Size::Desktop,
+            dark: false,
+            javascript: true,
+            languages: "en".to_owned(),
+            large: false,
+            forced: false,
+            still: false,
+        }
     }
 }
 
@@ -74,7 +88,7 @@ impl Browser {
             .expect("a browser session");
         let browser = Self { client, _driver: driver, _folder: folder };
         browser.resize(look.size).await;
-        browser.prefer_dark(look.dark).await;
+        browser.prefer(&look).await;
         browser
     }
 
@@ -94,10 +108,14 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
-    /// Sets whether the person prefers dark colours.
-    pub async fn prefer_dark(&self, dark: bool) {
-        let value = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+    /// Sets what the person prefers to see.
+    async fn prefer(&self, look: &Look) {
+        let feature = |name: &str, value: &str| json!({ "name": name, "value": value });
+        let features = json!({ "features": [
+            feature("prefers-color-scheme", if look.dark { "dark" } else { "light" }),
+            feature("forced-colors", if look.forced { "active" } else { "none" }),
+            feature("prefers-reduced-motion", if look.still { "reduce" } else { "no-preference" }),
+        ] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
@@ -222,6 +240,7 @@ fn capabilities(look: &Look, profile: &Path) -> Capabilities {
         "prefs": {
             "profile.managed_default_content_settings.javascript": scripts,
             "intl.accept_languages": look.languages,
+            "webkit.webprefs.default_font_size": if look.large { 32 } else { 16 },
         },
     });
     let wanted = json!({

@@ -46,6 +46,10 @@ pub async fn every_field_of_a_session_reads_back(database: Database) {
     for written in [&bare, &full] {
         insert_session(&store, written).await.unwrap();
         assert_same(&read_session(&store, &written.id).await, written);
+        let end = &written.id.as_str()[written.id.as_str().len() - 8..];
+        let by_end = store.read().await.unwrap().sessions_by_end(end).await.unwrap();
+        assert_eq!(by_end.iter().map(|session| &session.id).collect::<Vec<_>>(), [&written.id]);
+        assert!(store.read().await.unwrap().sessions_by_end("00000000").await.unwrap().is_empty());
         let by_link = store.read().await.unwrap().session_by_link(&written.link_hash).await.unwrap();
         assert_same(&by_link.expect("the link opens it"), written);
     }

@@ -91,7 +91,7 @@ pub fn left_behind(app: &App, link: &Link) -> Value {
     let (done, told, complaint) = app.cli(&["sessions", "show", &link.id]);
     assert!(done, "{complaint}");
     let mut told: Value = serde_json::from_str(&told).expect("JSON");
-    let ids = [("id", "session"), ("account_id", "account"), ("dialect", "any")];
+    let ids = [("id", "session"), ("reference", "code"), ("account_id", "account"), ("dialect", "any")];
     for (name, stands) in ids {
         if !told[name].is_null() {
             told[name] = json!(stands);

@@ -26,6 +26,7 @@ pub fn step(name: &str, title: Text, submit: Text) -> Step {
         alternatives: Vec::new(),
         attempts_left: None,
         expires_at: None,
+        username: None,
     }
 }
 

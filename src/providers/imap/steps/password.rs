@@ -51,6 +51,7 @@ impl PasswordStep<'_> {
         let saved = rule == Rule::Normal;
         field.autocomplete = Some(if saved { "current-password" } else { "off" }.to_owned());
         field.error = self.error.clone();
+        step.username = saved.then(|| imap_login.clone());
         step.fields.push(field);
         if let Some(system) = self.system {
             step.help = pages(system);

@@ -1,14 +1,19 @@
 //! The wizard in a real browser. Every page on every walk is photographed, must bring no complaint from the browser
 //! (its console shows violations of the page's own policy), and is measured: nothing over the edge, nothing cut off,
-//! nothing too faint, nothing too small for a finger.
+//! nothing too faint, nothing too small for a finger. axe-core must find nothing in it.
 
+mod access;
 mod browsers;
 mod ends;
 mod hosts;
+mod languages;
 mod normal;
 mod passwords;
+mod problems;
 mod reconnect;
 mod words;
+
+use std::path::Path;
 
 use fantoccini::Locator;
 use serde_json::Value;
@@ -19,10 +24,24 @@ use crate::parts::browser::{Browser, Look, Size};
 use crate::parts::sink::{Answer, Sink};
 use crate::parts::{READY, eventually_async};
 
+/// The audit of accessibility: axe-core, which `cargo xtask setup` fetches, and what it says is wrong.
+fn audit() -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("axe-core").join("axe.min.js");
+    let axe = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask setup`", path.display()));
+    format!(
+        "const done = arguments[arguments.length - 1];\n{axe}\n
+        axe.run(document, {{ resultTypes: ['violations'], preload: false }}).then(
+            (found) => done(found.violations.map((one) => `${{one.id}}: ${{one.nodes[0].html}}`)),
+            (error) => done([String(error)]))"
+    )
+}
+
 /// A person at a browser; the name goes into the names of the pictures.
 pub struct Walk {
     pub browser: Browser,
     name: String,
+    scripts: bool,
 }
 
 /// The usual window.
@@ -43,7 +62,8 @@ pub fn narrow() -> Look {
 impl Walk {
     /// Opens a browser.
     pub async fn start(look: Look, name: &str) -> Self {
-        Self { browser: Browser::open(look).await, name: name.to_owned() }
+        let scripts = look.javascript;
+        Self { browser: Browser::open(look).await, name: name.to_owned(), scripts }
     }
 
     /// Looks at the page: a picture of it, its complaints, its measures.
@@ -63,6 +83,12 @@ impl Walk {
         assert_eq!(complaints, Vec::<String>::new(), "{picture:?}");
         let wrong = self.run(include_str!("look.js")).await;
         assert_eq!(wrong, Value::Array(Vec::new()), "{picture:?}");
+        if !self.scripts {
+            // The audit waits, which nothing can where no scripts run; other walks see the same pages with them.
+            return;
+        }
+        let found = self.browser.client().execute_async(&audit(), Vec::new()).await.expect("the audit runs");
+        assert_eq!(found, Value::Array(Vec::new()), "{picture:?}");
     }
 
     /// Runs a script in the page.
