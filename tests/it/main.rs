@@ -14,6 +14,7 @@ mod parts;
 #[expect(clippy::allow_attributes, reason = "an expectation would fail on the day everything is used")]
 #[allow(dead_code, reason = "the harness is a library for the tests beside it")]
 mod app;
+mod callers;
 mod operators;
 mod proofs;
 mod providers;

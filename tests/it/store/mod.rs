@@ -6,6 +6,7 @@
 
 mod batch;
 mod bench;
+mod calls;
 mod claims;
 mod leases;
 mod lists;
@@ -140,6 +141,13 @@ both! {
         a_lease_is_taken_only_from_the_right_holder_at_the_right_version
         a_try_by_a_node_that_lost_its_lease_is_not_written_down
         the_clocks_agree
+    }
+    calls {
+        a_call_runs_once_and_its_reply_is_kept
+        a_call_that_lost_its_turn_has_no_effect
+        a_turn_that_is_given_back_may_come_with_another_body
+        a_kept_reply_goes_with_its_session_and_with_time
+        one_of_fifty_calls_at_once_has_its_turn
     }
     upgrades {
         a_second_start_applies_nothing
