@@ -4,13 +4,13 @@ use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AccountId, AttemptId};
 use vestibule::kernel::seal::{Key, Place};
 use vestibule::kernel::words::{AttemptState, DeliveryState, Status};
-use vestibule::store::{AccountFilter, AccountUpdate, SessionFilter, Store, Try};
+use vestibule::store::{AccountFilter, AccountUpdate, Call, Result, SessionFilter, Store, Taken, Try};
 use zeroize::Zeroizing;
 
 use super::bench::{Database, Raw, now, ring};
 use super::rows::{
     account, attempt, claim, endpoint, insert_account, insert_attempt, insert_endpoint, insert_session,
-    is_corrupt, session, tell,
+    is_corrupt, session, tell, word,
 };
 
 const PLAIN: &[u8] = b"correct horse battery staple";
@@ -24,6 +24,7 @@ const SEALED: &[(&str, &str, &str)] = &[
     ("endpoints", "target", "id"),
     ("deliveries", "body", "id"),
     ("delivery_tries", "answer", "delivery_id"),
+    ("idempotent_calls", "reply", "id"),
     ("sealed_values", "value", "id"),
 ];
 
@@ -57,9 +58,26 @@ pub async fn fill(store: &Store, lane: &str) -> Filled {
         })
     });
     write.await.unwrap();
+    let call = call(&word());
+    assert_eq!(take_call(store, &call).await, Ok(Taken::Now(1)));
+    let done = store.write((call, session), |(call, session), tx| {
+        Box::pin(tx.finish_call(&call.id, 1, &session.id, Some(PLAIN), call.expires_at))
+    });
+    done.await.unwrap();
     store.marker().await.unwrap();
     store.signing_secret().await.unwrap();
     Filled { account: account.id, attempt: attempt.id }
+}
+
+/// A call that is kept long enough for a test.
+fn call(id: &str) -> Call {
+    let at = now();
+    let expires_at = Millis(at.0 + 3_600_000);
+    Call { id: id.to_owned(), fingerprint: "body".to_owned(), now: at, busy_until: expires_at, expires_at }
+}
+
+async fn take_call(store: &Store, call: &Call) -> Result<Taken> {
+    store.write(call.clone(), |call, tx| Box::pin(tx.take_call(call))).await
 }
 
 /// Whether every row of a table can be read; secrets of accounts are opened as the engine will.
@@ -114,6 +132,16 @@ pub async fn readable_with(database: &Database, store: &Store, table: &str, colu
             for id in ids {
                 let id = id.parse().unwrap();
                 if is_corrupt(&db.tries(&id).await) {
+                    return false;
+                }
+            }
+            true
+        }
+        ("idempotent_calls", _) => {
+            drop(db);
+            let ids = database.raw().await.texts("SELECT id FROM idempotent_calls").await;
+            for id in ids {
+                if is_corrupt(&take_call(store, &call(&id)).await) {
                     return false;
                 }
             }
