@@ -100,9 +100,9 @@ fn route(request: &Request) -> String {
 pub(super) async fn catch(State(web): State<Web>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
     let accepted = request.headers().get(ACCEPT).cloned();
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
+    match caught(next.run(request)).await {
+        Some(response) => response,
+        None => {
             let request_id = id.as_ref().map(|id| id.0.as_str()).unwrap_or_default();
             tracing::error!(request.id = request_id, "a request ended in a bug");
             let mut asked = Request::new(Body::empty());
@@ -117,6 +117,11 @@ pub(super) async fn catch(State(web): State<Web>, request: Request, next: Next) 
             })
         }
     }
+}
+
+/// What a request came to; nothing when it ended in a panic.
+async fn caught(running: impl Future<Output = Response>) -> Option<Response> {
+    AssertUnwindSafe(running).catch_unwind().await.ok()
 }
 
 /// Only the configured hosts are served: cookies and links belong to them.
@@ -170,4 +175,21 @@ pub(super) fn collapse_slashes(mut request: Request<Body>) -> Request<Body> {
         }
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_only_its_request() {
+        let bug = async {
+            tokio::task::yield_now().await;
+            assert!(StatusCode::OK.is_server_error(), "a bug");
+            StatusCode::OK.into_response()
+        };
+        assert!(caught(bug).await.is_none());
+        let fine = caught(async { StatusCode::NO_CONTENT.into_response() }).await;
+        assert_eq!(fine.map(|response| response.status()), Some(StatusCode::NO_CONTENT));
+    }
 }
