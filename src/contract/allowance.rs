@@ -57,7 +57,12 @@ impl Allowance {
         let one_less = |left: u32| left.checked_sub(1);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).map_err(|_| Denied::Spent)?;
         let known = self.connects.as_ref().is_none_or(|hosts| hosts.spend(&host.to_owned()).is_ok());
-        if known { Ok(()) } else { Err(Denied::Crowded) }
+        if known {
+            return Ok(());
+        }
+        // No connection is made, so none is spent.
+        self.left.fetch_add(1, Ordering::Relaxed);
+        Err(Denied::Crowded)
     }
 
     /// Asks to connect to a host once and to try a secret there under this name.

@@ -50,6 +50,8 @@ impl Db {
         let (fingerprint, version) = (columns.text()?, columns.int()?);
         let (busy_until, sealed) = (columns.maybe_time()?, columns.maybe_bytes()?);
         let taken = match busy_until {
+            // A call that died had no effect, so its key is free for any body.
+            Some(until) if until <= call.now => Taken::Running(until),
             _ if fingerprint != call.fingerprint => Taken::Other,
             Some(until) => Taken::Running(until),
             None => {
@@ -71,11 +73,13 @@ impl Tx {
         let done = match standing {
             Some((version, Taken::Running(until))) if until <= call.now => {
                 let done = sqlx::query(
-                    "UPDATE idempotent_calls SET busy_until = $1, version = version + 1 WHERE id = $2 AND version = $3",
+                    "UPDATE idempotent_calls SET busy_until = $1, fingerprint = $4, version = version + 1 \
+                     WHERE id = $2 AND version = $3",
                 )
                 .bind(call.busy_until.0)
                 .bind(&*call.id)
                 .bind(version)
+                .bind(&*call.fingerprint)
                 .execute(self.conn())
                 .await?;
                 (done, version + 1)

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ACCEPT, HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{HOST, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
@@ -99,16 +99,15 @@ fn route(request: &Request) -> String {
 /// quote. The runtime's own message, with file and line, is in the log.
 pub(super) async fn catch(State(web): State<Web>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
-    let accepted = request.headers().get(ACCEPT).cloned();
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
     match caught(next.run(request)).await {
         Some(response) => response,
         None => {
             let request_id = id.as_ref().map(|id| id.0.as_str()).unwrap_or_default();
             tracing::error!(request.id = request_id, "a request ended in a bug");
             let mut asked = Request::new(Body::empty());
-            if let Some(accepted) = accepted {
-                asked.headers_mut().insert(ACCEPT, accepted);
-            }
+            // The page is for whoever asked: its language, its cookies, and where to try again.
+            (*asked.uri_mut(), *asked.headers_mut()) = (uri, headers);
             asked.extensions_mut().insert(RequestId(request_id.to_owned()));
             let (status, kind) = (StatusCode::INTERNAL_SERVER_ERROR, ProblemKind::ServerError);
             let detail = "something went wrong here; quote the instance to whoever runs this server";

@@ -72,7 +72,11 @@ impl Limits {
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.to_canonical();
         if !self.trusts(peer) {
-            if headers.contains_key("x-forwarded-for") && !self.hinted.swap(true, Ordering::Relaxed) {
+            // Only somebody near by can be a proxy of ours: a stranger must not be able to recommend itself.
+            if near(peer)
+                && headers.contains_key("x-forwarded-for")
+                && !self.hinted.swap(true, Ordering::Relaxed)
+            {
                 tracing::warn!(
                     proxy = %peer,
                     "requests come through a proxy that is not among trusted_proxies; whom it names is not believed"
@@ -80,17 +84,30 @@ impl Limits {
             }
             return (!peer.is_loopback()).then_some(peer);
         }
-        let named = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let named: Vec<&str> = named.flat_map(|value| value.split(',')).map(str::trim).collect();
+        // Bytes, since what a client wrote in front need not be text.
+        let named = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
+        let named: Vec<&[u8]> = named.flat_map(|value| value.split(|byte| *byte == b',')).collect();
         let mut client = peer;
         for text in named.into_iter().rev() {
-            let Some(address) = address(text) else { break };
+            let Some(address) = std::str::from_utf8(text).ok().and_then(|text| address(text.trim())) else {
+                break;
+            };
             client = address;
             if !self.trusts(client) {
                 break;
             }
         }
         Some(client)
+    }
+}
+
+/// Whether an address is of this machine or a private network.
+fn near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
     }
 }
 
@@ -151,7 +168,8 @@ mod tests {
     fn forwarded(values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append("x-forwarded-for", value.parse().expect("a value"));
+            let value = HeaderValue::from_bytes(&value.replace('?', "\u{ff}").into_bytes());
+            headers.append("x-forwarded-for", value.expect("a value"));
         }
         headers
     }
@@ -170,6 +188,7 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["127.0.0.1, 198.51.100.1", "10.2.3.4"]), "198.51.100.1");
         assert_eq!(client("2001:db8:1::1", &["[2001:db8:9::7]:443"]), "2001:db8:9::7");
         assert_eq!(client("10.0.0.1", &["198.51.100.1, unknown"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["?, 198.51.100.1"]), "198.51.100.1", "what is no text hides nobody");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client("127.0.0.1", &["198.51.100.1"]), "", "this machine has no budget");
     }

@@ -76,11 +76,11 @@ impl Open {
     /// A place, if there is one for this address.
     fn place(&self, peer: IpAddr) -> Option<Place> {
         let permit = self.all.clone().try_acquire_owned().ok()?;
-        let address = limits::counted(peer.to_canonical());
-        let many = address.is_loopback() || self.proxies.iter().any(|network| network.contains(&address));
-        if many {
+        let peer = peer.to_canonical();
+        if peer.is_loopback() || self.proxies.iter().any(|network| network.contains(&peer)) {
             return Some(Place { _permit: permit, counted: None });
         }
+        let address = limits::counted(peer);
         let mut open = self.by_address.lock().ok()?;
         let count = open.entry(address).or_default();
         if *count >= self.per_address {
@@ -194,4 +194,34 @@ fn full() -> Response {
     debug_assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     debug_assert!(response.headers().contains_key(RETRY_AFTER));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_its_share_and_proxies_and_this_machine_have_no_bound_of_their_own() {
+        let open = Open {
+            all: Arc::new(Semaphore::new(100)),
+            told: Arc::new(Semaphore::new(1)),
+            by_address: Arc::default(),
+            per_address: 2,
+            proxies: vec!["2001:db8::5/128".parse().expect("a network")],
+        };
+        let places = |address: &str| {
+            let address: IpAddr = address.parse().expect("an address");
+            std::iter::from_fn(|| open.place(address)).take(5).collect::<Vec<_>>()
+        };
+        for (address, fit) in
+            [("203.0.113.1", 2), ("2001:db8:1::1", 2), ("::1", 5), ("127.0.0.1", 5), ("2001:db8::5", 5)]
+        {
+            assert_eq!(places(address).len(), fit, "{address}");
+        }
+        let held = places("203.0.113.1");
+        assert_eq!((held.len(), places("203.0.113.2").len()), (2, 2));
+        drop(held);
+        assert_eq!(places("203.0.113.1").len(), 2, "places are given back");
+        assert!(open.by_address.lock().expect("a map").is_empty());
+    }
 }

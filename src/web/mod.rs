@@ -84,8 +84,8 @@ impl Web {
             .merge(wizard::routes())
             .fallback(api::no_such_route)
             .method_not_allowed_fallback(api::no_such_method)
-            .layer(axum::middleware::from_fn_with_state(self.clone(), limits::per_address))
-            .layer(axum::middleware::from_fn_with_state(self.clone(), front::only_our_hosts));
+            .layer(axum::middleware::from_fn_with_state(self.clone(), front::only_our_hosts))
+            .layer(axum::middleware::from_fn_with_state(self.clone(), limits::per_address));
         let all = operations::routes()
             .merge(hosted)
             .layer(axum::middleware::from_fn_with_state(self.clone(), front::catch))

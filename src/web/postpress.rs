@@ -64,7 +64,7 @@ async fn create_link(
     object: &'static str,
 ) -> Answer {
     let (web, caller) = (&web, &caller);
-    once(web, caller, request, StatusCode::CREATED, |body, turn| async move {
+    once(web, caller, request, StatusCode::CREATED, |body, way| async move {
         let asked = words::read_link(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&asked.unknown);
         let new = new_session(asked).ok_or_else(|| {
@@ -77,7 +77,7 @@ async fn create_link(
             let session = &created.session;
             words::link_created(object, &url, session.id.as_str(), session.expires_at)
         };
-        create(web, caller, new, turn, (StatusCode::CREATED, &SPELLING), &reply).await
+        create(web, caller, new, way.turn(), (StatusCode::CREATED, &SPELLING), &reply).await
     })
     .await
 }

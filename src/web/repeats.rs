@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Web;
 use super::api::{Caller, PLAIN, Refused, Spelling, reply, text_body};
-use crate::connect::{CreatedSession, Error, NewSession, Once, Repeat, Turn};
+use crate::connect::{Connect, CreatedSession, Error, NewSession, Once, Repeat, Turn};
 use crate::dialects::envelope::Kind;
 
 type Answer = Result<Response, Refused>;
@@ -37,6 +37,43 @@ pub(super) fn key(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>
     }
 }
 
+/// How a call runs.
+pub(super) enum Way {
+    /// For the first time, with a turn to end when it has an idempotency key.
+    First(Option<Turn>),
+    /// Again, after its effect: to make the reply anew, and to change nothing.
+    Again,
+}
+
+impl Way {
+    /// The turn to end.
+    pub(super) fn turn(self) -> Option<Turn> {
+        match self {
+            Self::First(turn) => turn,
+            Self::Again => None,
+        }
+    }
+}
+
+/// A turn that is given back unless the call had its effect: also when its caller hung up in the middle.
+struct Held {
+    connect: Connect,
+    turn: Option<Turn>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        let connect = self.connect.clone();
+        tokio::spawn(async move {
+            if let Err(error) = connect.give_up_turn(turn).await {
+                // It runs out by itself; until then the same call is told to wait.
+                tracing::warn!(error = %error, "an idempotency key stays taken for a while");
+            }
+        });
+    }
+}
+
 /// Runs a call over its body, once under its idempotency key. `run` ends the turn that it is given together with its
 /// effect; a turn without an effect is given back here.
 pub(super) async fn once<Run, Running>(
@@ -47,7 +84,7 @@ pub(super) async fn once<Run, Running>(
     run: Run,
 ) -> Answer
 where
-    Run: FnOnce(Value, Option<Turn>) -> Running,
+    Run: FnOnce(Value, Way) -> Running,
     Running: Future<Output = Answer>,
 {
     let key = key(caller, request.headers())?;
@@ -55,16 +92,18 @@ where
     let path = request.extensions().get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri).path();
     let route = format!("{} {path}", request.method());
     let (text, body) = text_body(&caller.request, request).await?;
-    let Some(key) = key else { return run(body, None).await };
+    let Some(key) = key else { return run(body, Way::First(None)).await };
     let repeat = web.connect.take_turn(&caller.key, &route, &key, &text).await;
     match repeat.map_err(|error| caller.fail(error, &PLAIN))? {
         Repeat::First(turn) => {
-            let answer = run(body, Some(turn.clone())).await;
-            if answer.is_err()
-                && let Err(error) = web.connect.give_up_turn(turn).await
-            {
-                // It runs out by itself; until then the same call is told to wait.
-                tracing::warn!(request.id = caller.request.0, error = %error, "an idempotency key stays taken");
+            let mut held = Held { connect: web.connect.clone(), turn: Some(turn.clone()) };
+            let answer = run(body, Way::First(Some(turn))).await;
+            if answer.is_ok() {
+                held.turn = None;
+            } else if let Some(turn) = held.turn.take() {
+                // Before the answer, so that a call that was mended can come at once.
+                let given_back = web.connect.give_up_turn(turn).await;
+                given_back.map_err(|error| caller.fail(error, &PLAIN))?;
             }
             answer
         }
@@ -77,7 +116,7 @@ where
             Ok((status, headers, kept.to_vec()).into_response())
         }
         Repeat::Again(None) => {
-            let mut response = run(body, None).await?;
+            let mut response = run(body, Way::Again).await?;
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(response)
         }

@@ -29,13 +29,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/servers")
 }
 
-/// The programs by which it is told that everything is there.
-const MARKERS: [&str; 3] = ["usr/lib/cyrus/bin/master", "usr/bin/couriertls", "usr/sbin/saslpasswd2"];
-
 /// Downloads and unpacks what is missing.
 pub fn unpack() -> Result<(), Failure> {
     let folder = folder();
-    if MARKERS.iter().all(|marker| folder.join(marker).exists()) {
+    // Written last, so that a folder that was filled by half, or from another list, is filled again.
+    let (whole, list) = (folder.join("unpacked"), PACKAGES.join("\n"));
+    if std::fs::read_to_string(&whole).is_ok_and(|unpacked| unpacked == list) {
         println!("Cyrus and Courier are unpacked.");
         return Ok(());
     }
@@ -52,6 +51,7 @@ pub fn unpack() -> Result<(), Failure> {
         run(program("dpkg", &["-x"]).arg(&package).arg(&folder))?;
     }
     drop(std::fs::remove_dir_all(&archive));
+    std::fs::write(&whole, list).map_err(|error| Failure::new(format!("{}: {error}", whole.display())))?;
     println!("Unpacked Cyrus and Courier into target/servers.");
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::kernel::words::Dialect;
 /// `POST /auth/sessions`: 200 with the person's link.
 pub(super) async fn create(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Answer {
     let (web, caller) = (&web, &caller);
-    repeats::once(web, caller, request, StatusCode::OK, |body, turn| async move {
+    repeats::once(web, caller, request, StatusCode::OK, |body, way| async move {
         let asked = words::read_session(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&asked.unknown);
         let (named, email) =
@@ -36,7 +36,7 @@ pub(super) async fn create(State(web): State<Web>, caller: Caller, request: Requ
             words::session_created(session.id.as_str(), &url, session.expires_at, named, email)
         };
         let new = new_session(web, asked);
-        repeats::create(web, caller, new, turn, (StatusCode::OK, &SPELLING), &reply).await
+        repeats::create(web, caller, new, way.turn(), (StatusCode::OK, &SPELLING), &reply).await
     })
     .await
 }

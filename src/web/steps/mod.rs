@@ -25,7 +25,7 @@ use super::Web;
 use super::api::{Caller, PLAIN, Refused, bearer, envelope, json_body, refused, reply};
 use super::extract::Segment;
 use super::front::{OurHost, RequestId};
-use super::repeats;
+use super::repeats::{self, Way};
 use crate::connect::{Claim, Door, Error, SessionView, Standing, View};
 use crate::dialects::envelope::Kind;
 use crate::dialects::steps::{self as words, Seen, Shown};
@@ -147,9 +147,11 @@ async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -
     let request = Request::from_parts(parts, body);
     let (web, caller, id) = (&web, &caller, &id);
     let (host, locale, before) = (&*host, &*locale, before.as_deref());
-    repeats::once(web, caller, request, StatusCode::CREATED, |body, turn| async move {
+    repeats::once(web, caller, request, StatusCode::CREATED, |body, way| async move {
         let (takeover, unknown) = words::read_start(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&unknown);
+        // A start that comes again gets its token again while it holds the session, and takes it from nobody.
+        let takeover = takeover && !matches!(way, Way::Again);
         let claimed = web.connect.claim(Door::Id(id), |_| None, before, takeover, host).await;
         let claimed = claimed.map_err(|error| match error {
             Error::NotFound("link") => missing(caller),
@@ -167,7 +169,7 @@ async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -
             web.connect.view(id, Some(token.reveal())).await.map_err(|error| caller.fail(error, &PLAIN))?;
         let view = spoken(web, locale, &session, &view)
             .ok_or_else(|| caller.refuse(not_had(Standing::Elsewhere { busy: false })))?;
-        if let Some(turn) = turn {
+        if let Some(turn) = way.turn() {
             let done = web.connect.finish_turn(turn, id).await;
             done.map_err(|error| caller.fail(error, &PLAIN))?;
         }

@@ -69,8 +69,8 @@ fn language_name(secure: bool) -> String {
 
 /// A page's address without the choice of a language, and the choice.
 fn address(path: &str, query: &str) -> (String, Option<String>) {
-    // A path that begins with two slashes would name another host.
-    let path = format!("/{}", path.trim_start_matches('/'));
+    // A path that begins with two slashes, of either kind, would name another host.
+    let path = format!("/{}", path.trim_start_matches(['/', '\\']));
     let mut asked = None;
     let mut kept = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {

@@ -133,7 +133,9 @@ fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look, type
             };
             canvas.page(StatusCode::OK, &Page::Welcome(welcome))
         }
-        Standing::Mine | Standing::Ended { mine: true, .. } => see_other(&path(&session.id), None),
+        Standing::Mine | Standing::Ended { mine: true, .. } => {
+            see_other(&path(&session.id), canvas.browser.set_language())
+        }
         Standing::Elsewhere { busy: true } => elsewhere(ProblemKind::OpenElsewhereBusy, None),
         Standing::Elsewhere { busy: false } => {
             elsewhere(ProblemKind::OpenElsewhere, Some(entrance.action.as_str()))

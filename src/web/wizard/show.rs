@@ -49,15 +49,21 @@ impl<'a> Canvas<'a> {
         {
             let session = self.session.or(self.about).map(tracing::field::display);
             let (request, kind, status) = (&self.browser.request.0, problem.kind.as_str(), status.as_u16());
-            // Whoever is asked for help finds by the reference what happened.
-            tracing::info!(
-                reference,
-                kind,
-                status,
-                request.id = request,
-                session.id = session,
-                "a problem was shown"
-            );
+            // Whoever is asked for help finds by the reference what happened. What strangers can have without end is
+            // no line for everybody.
+            match problem.kind {
+                ProblemKind::TooManyRequests | ProblemKind::WrongHost => {
+                    tracing::debug!(reference, kind, status, request.id = request, "a problem was shown");
+                }
+                _ => tracing::info!(
+                    reference,
+                    kind,
+                    status,
+                    request.id = request,
+                    session.id = session,
+                    "a problem was shown"
+                ),
+            }
         }
         let here = |tag: &str| self.browser.here_in(tag);
         let frame = Frame {

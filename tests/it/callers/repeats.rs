@@ -117,6 +117,11 @@ async fn a_session_is_started_once_under_one_key() {
     let other = call(&app, app.key(), &path, "k", &json!({ "takeover": true })).await;
     assert_eq!((other.status, kind(&other)), (422, "errors/idempotency_key_reused".to_owned()));
     assert_eq!(call(&app, app.key(), &path, "other", &json!({})).await.status, 409, "somebody holds it");
+    let takeover = json!({ "takeover": true });
+    assert_eq!(call(&app, app.key(), &path, "mine", &takeover).await.status, 201);
+    assert_eq!(call(&app, app.key(), &path, "yours", &takeover).await.status, 201);
+    let late = call(&app, app.key(), &path, "mine", &takeover).await;
+    assert_eq!((late.status, kind(&late)), (409, "errors/session_held".to_owned()), "a repeat takes nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

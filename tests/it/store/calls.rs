@@ -56,7 +56,8 @@ pub async fn a_call_that_lost_its_turn_has_no_effect(database: Database) {
     let store = database.open().await;
     let (id, at) = (word(), now().0);
     take(&store, call(&id, "body", at)).await.unwrap();
-    assert_eq!(take(&store, call(&id, "body", at + 100)).await, Ok(Taken::Now(2)), "its lease ran out");
+    assert_eq!(take(&store, call(&id, "mended", at + 100)).await, Ok(Taken::Now(2)), "its lease ran out");
+    assert_eq!(take(&store, call(&id, "body", at + 100)).await, Ok(Taken::Other));
     let (late, quick) = (session(), session());
     assert_eq!(make(&store, &id, 1, &late).await, Err(Error::Conflict));
     assert!(!is_there(&store, &late).await);

@@ -151,6 +151,7 @@ both! {
     }
     upgrades {
         a_second_start_applies_nothing
+        a_database_of_the_first_version_is_brought_up_to_date
         a_newer_database_is_refused_and_left_alone
         every_migration_file_was_applied
     }

@@ -23,6 +23,19 @@ pub async fn a_second_start_applies_nothing(database: Database) {
     assert_eq!(raw.number("SELECT MAX(at) FROM migrations").await, 1);
 }
 
+pub async fn a_database_of_the_first_version_is_brought_up_to_date(database: Database) {
+    let mut raw = database.raw().await;
+    raw.run("CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, at BIGINT NOT NULL)").await;
+    raw.run(include_str!("../../../migrations/202611220001_init.sql")).await;
+    raw.run("INSERT INTO migrations (number, at) VALUES (202611220001, 5)").await;
+    let store = database.open().await;
+    let written = session();
+    insert_session(&store, &written).await.unwrap();
+    assert_eq!(read_session(&store, &written.id).await.id, written.id);
+    store.release_leases().await.unwrap();
+    assert_eq!(raw.number("SELECT COUNT(*) FROM idempotent_calls").await, 0);
+}
+
 pub async fn a_newer_database_is_refused_and_left_alone(database: Database) {
     database.open().await.close().await;
     let mut raw = database.raw().await;
