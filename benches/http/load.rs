@@ -72,12 +72,27 @@ impl Load {
         for (name, value) in more {
             body[*name] = serde_json::json!(value);
         }
+        Self::asking(server, "/v1/hosted/accounts/link", &body, 201)
+    }
+
+    /// Asks for a session as a backend that speaks Riposte does; as much is said in it as in [`Load::link`].
+    pub fn session(server: &Server) -> Result<Self> {
+        let body = serde_json::json!({
+            "redirectUri": "https://app.example.com/settings/accounts?done=1",
+            "customUserId": "user_1234",
+            "expiresInMinutes": 60,
+        });
+        Self::asking(server, "/auth/sessions", &body, 200)
+    }
+
+    /// A backend's request with its key.
+    fn asking(server: &Server, path: &str, body: &serde_json::Value, expect: u16) -> Result<Self> {
         let headers = format!(
             "x-api-key: {}\r\ncontent-type: application/json\r\n",
             server.key.as_deref().context("the server printed no API key")?
         );
-        let call = crate::request("POST", "/v1/hosted/accounts/link", &headers, &body.to_string());
-        Ok(Self { port: server.port, process: server.process(), calls: Arc::from([call]), expect: 201 })
+        let call = crate::request("POST", path, &headers, &body.to_string());
+        Ok(Self { port: server.port, process: server.process(), calls: Arc::from([call]), expect })
     }
 
     /// The same request to the bare handler.

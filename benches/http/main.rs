@@ -54,24 +54,29 @@ async fn measure() -> Result<()> {
     let bare = Server::start_baseline(&scratch.path().join("bare")).await?;
     let link = Load::link(&ours, &[])?;
     let told = Load::link(&ours, &[("notify_url", "https://app.example.com/hooks/connected")])?;
+    let session = Load::session(&ours)?;
     let grouped = Load::insert(&bare, "/grouped");
     let single = Load::insert(&bare, "/single");
     let page = Load::pages(&ours, ours.links(&link, LINKS).await?);
+    let authorize = Load::pages(&ours, ours.links(&session, LINKS).await?);
     let plain = Load::pages(&bare, bare.links(&grouped, LINKS).await?);
-    report::sizes(&page, &plain).await?;
+    report::sizes([&page, &authorize, &plain]).await?;
 
     let lines = [
         ("create link", Pair { ours: link.clone(), bare: grouped.clone() }),
-        ("create link, one commit per bare insert", Pair { ours: link, bare: single }),
-        ("create link with `notify_url` (two rows)", Pair { ours: told, bare: grouped }),
-        ("first page", Pair { ours: page, bare: plain }),
+        ("create link, one commit per bare insert", Pair { ours: link, bare: single.clone() }),
+        ("create link with `notify_url` (two rows)", Pair { ours: told, bare: grouped.clone() }),
+        ("first page", Pair { ours: page, bare: plain.clone() }),
+        ("Riposte: create session", Pair { ours: session.clone(), bare: grouped }),
+        ("Riposte: create session, one commit per bare insert", Pair { ours: session, bare: single }),
+        ("Riposte: first page, which asks for the address", Pair { ours: authorize, bare: plain }),
     ];
     report::heading();
     for (name, pair) in &lines {
         let rounds = alternate(pair, CONNECTIONS, ROUNDS, ROUND).await?;
         report::line(name, CONNECTIONS, &rounds);
     }
-    for at in [0, 3] {
+    for at in [0, 3, 4, 6] {
         let (name, pair) = &lines[at];
         let rounds = alternate(pair, 1, 3, ROUND / 2).await?;
         report::line(name, 1, &rounds);

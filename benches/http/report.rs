@@ -6,10 +6,11 @@ use anyhow::Result;
 
 use crate::load::{Load, Measured};
 
-/// Says that both pages are alike in size.
-pub async fn sizes(page: &Load, plain: &Load) -> Result<()> {
-    let (ours, bare) = (page.once().await?.len(), plain.once().await?.len());
-    println!("The first page has {ours} bytes, the bare one {bare}.\n");
+/// Says how much each of the pages is: both dialects' and the bare one.
+pub async fn sizes([page, authorize, plain]: [&Load; 3]) -> Result<()> {
+    let (page, authorize) = (page.once().await?.len(), authorize.once().await?.len());
+    let plain = plain.once().await?.len();
+    println!("The first page has {page} bytes, Riposte's {authorize}, the bare one {plain}.\n");
     Ok(())
 }
 

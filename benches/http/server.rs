@@ -25,7 +25,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the shipped server with its defaults on this data directory.
+    /// Starts the shipped server on this data directory, with its defaults but for the limit of what one key may ask:
+    /// one key asks for everything here.
     pub async fn start(folder: &Path) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
@@ -34,6 +35,7 @@ impl Server {
             .env_clear()
             .env("VESTIBULE_LISTEN", format!("127.0.0.1:{port}"))
             .env("VESTIBULE_PUBLIC_URL", "http://127.0.0.1")
+            .env("VESTIBULE_REQUESTS_PER_MINUTE", "0")
             .env("VESTIBULE_DATA_DIR", folder);
         Self::run(command, folder, port).await
     }
@@ -81,7 +83,7 @@ impl Server {
         let mut paths = Vec::with_capacity(many);
         for _ in 0..many {
             let made: serde_json::Value = serde_json::from_slice(&load.once().await?)?;
-            let url = made["url"].as_str().context("no url")?;
+            let url = made["url"].as_str().or_else(|| made["authUrl"].as_str()).context("no url")?;
             let path = url.splitn(4, '/').nth(3).context("a url without a path")?;
             paths.push(format!("/{path}"));
         }

@@ -1,18 +1,22 @@
 //! Kills on SQLite: at every sync of the whole way, on both sides of it, between any two requests, and in the
-//! middle of a conversation with the mail server. The same person and the same backend just go on.
+//! middle of a conversation with the mail server. The same person and the same backend just go on, in both dialects.
 
 use serde_json::json;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use super::walk::{ask_link, assert_once, calls, deliveries, go_on, in_parallel, mailbox, succeeded, wait};
+use super::walk::{
+    arrived, ask_link, assert_once, calls, deliveries, filled_in, go_on, in_parallel, mailbox, succeeded,
+    wait,
+};
 use crate::app::App;
-use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
+use crate::app::mailbox::{ADDRESS, PASSWORD};
 use crate::app::person::Person;
 use crate::parts::front::Front;
 use crate::parts::kill::{KillPlan, When, count_syncs, was_killed};
 use crate::parts::sink::Sink;
 use crate::parts::{READY, eventually};
+use crate::stories::Dialect;
 
 /// Both sides of every sync.
 fn points(syncs: u32) -> Vec<KillPlan> {
@@ -21,7 +25,8 @@ fn points(syncs: u32) -> Vec<KillPlan> {
 }
 
 /// One whole way with a server that may die; gives the number of syncs that its first life began.
-fn whole_way(mailbox: &Mailbox, sink: &Sink, path: &str, plan: Option<KillPlan>) -> u32 {
+fn whole_way(dialect: Dialect, sink: &Sink, path: &str, plan: Option<KillPlan>) -> u32 {
+    let mailbox = mailbox();
     let mut app = mailbox.prepared(&[]);
     app.run();
     assert!(app.stop());
@@ -40,11 +45,12 @@ fn whole_way(mailbox: &Mailbox, sink: &Sink, path: &str, plan: Option<KillPlan>)
         app.borrow_mut().run();
         deaths += 1;
     };
-    let link = wait(async {
-        let link = ask_link(&base, &key, &json!({ "notify_url": sink.url(path) }), &mut lost).await;
+    let (link, end) = wait(async {
+        let link = ask_link(dialect, &base, &key, &sink.url(path), &mut lost).await;
         let end = go_on(&Person::new(), mailbox, &link.url, &mut lost).await;
-        assert!(succeeded(&end));
-        link
+        // Only one of the two has a success page; the other goes straight home.
+        assert_eq!(succeeded(&end), dialect == Dialect::Postpress, "{}", end.text());
+        (link, end)
     });
     // It may die while it delivers, too.
     eventually("the delivery", READY, || {
@@ -57,21 +63,31 @@ fn whole_way(mailbox: &Mailbox, sink: &Sink, path: &str, plan: Option<KillPlan>)
             (deaths > 0).then_some(())
         });
     }
-    wait(assert_once(&app.borrow(), &link, &calls(sink, path)));
+    wait(assert_once(dialect, &app.borrow(), &link, &end, &calls(sink, path)));
     syncs.count()
 }
 
-#[test]
-fn killed_at_any_sync_on_either_side_the_same_person_and_backend_just_go_on() {
+/// The whole way, killed at every sync on both of its sides.
+fn killed_at_any_sync(dialect: Dialect) {
     let sink = Sink::start();
-    let syncs = whole_way(mailbox(), &sink, "/counted", None);
+    let syncs = whole_way(dialect, &sink, "/counted", None);
     assert!(syncs >= 8, "a whole way takes more than {syncs} syncs");
     println!("the whole way takes {syncs} syncs: {} kill points", 2 * syncs);
     in_parallel(points(syncs), 4, |plan| {
         let path = format!("/{}/{:?}", plan.at, plan.when);
-        println!("killed at {path}");
-        whole_way(mailbox(), &sink, &path, Some(plan));
+        println!("{dialect:?} killed at {path}");
+        whole_way(dialect, &sink, &path, Some(plan));
     });
+}
+
+#[test]
+fn killed_at_any_sync_on_either_side_the_same_person_and_backend_just_go_on() {
+    killed_at_any_sync(Dialect::Postpress);
+}
+
+#[test]
+fn killed_at_any_sync_riposte_s_person_gets_home_and_its_backend_is_told() {
+    killed_at_any_sync(Dialect::Riposte);
 }
 
 /// A first start in an empty directory; gives the number of its syncs.
@@ -106,43 +122,46 @@ fn killed_at_any_sync_of_its_first_start_it_starts_the_next_time() {
     });
 }
 
-#[tokio::test]
-async fn killed_between_any_two_requests_the_person_goes_on_where_they_were() {
+/// The whole way, with a kill between any two requests.
+async fn killed_between_requests(dialect: Dialect) {
     let sink = Sink::start();
     let mut app = mailbox().app(&[]);
     let again = |app: &mut App| {
         app.kill();
         app.run();
     };
-    let link = app.link(json!({ "notify_url": sink.url("/told") })).await;
+    let (path, body) = dialect.request(&app.url(""), &sink.url("/told"));
+    let link = dialect.made(&app.api("POST", path, Some(body)).await);
     again(&mut app);
     let person = Person::new();
     let mut seen = person.open(&link.url).await;
     let mut ways = 0;
-    while !succeeded(&seen) {
+    while !arrived(&seen) {
         again(&mut app);
         // A reload shows the same page.
         let reloaded = person.open(&seen.url).await;
         assert_eq!((reloaded.reply.status, reloaded.step()), (200, seen.step()));
         again(&mut app);
-        let sheet = match seen.step() {
-            "address" => seen.sheet().with("email", ADDRESS),
-            "servers" => {
-                let servers = mailbox().servers().into_iter();
-                servers.fold(seen.sheet(), |sheet, (name, value)| sheet.with(name, &value))
-            }
-            "password" => seen.sheet().with("password", PASSWORD),
-            _ => seen.sheet(),
-        };
         // The page from before the kill is sent, not the reloaded one.
-        seen = person.submit(&seen, &sheet).await;
+        seen = person.submit(&seen, &filled_in(&seen, mailbox())).await;
         ways += 1;
         assert!(ways <= 4, "{}", seen.text());
     }
     again(&mut app);
-    assert!(succeeded(&person.open(&link.url).await));
+    let end = person.open(&link.url).await;
+    assert!(arrived(&end), "{}", end.text());
     let told = sink.wait_for(1, READY).await;
-    assert_once(&app, &link, &told).await;
+    assert_once(dialect, &app, &link, &end, &told).await;
+}
+
+#[tokio::test]
+async fn killed_between_any_two_requests_the_person_goes_on_where_they_were() {
+    killed_between_requests(Dialect::Postpress).await;
+}
+
+#[tokio::test]
+async fn killed_between_any_two_requests_riposte_s_person_goes_on_where_they_were() {
+    killed_between_requests(Dialect::Riposte).await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use crate::parts::pgproxy::PgProxy;
 use crate::parts::postgres::{Schema, schema};
 use crate::parts::sink::Sink;
 use crate::parts::{READY, eventually, eventually_async};
+use crate::stories::Dialect;
 
 /// A key ring for every node, as an operator gives it.
 pub fn ring() -> String {
@@ -71,11 +72,12 @@ fn whole_way(mailbox: &Mailbox, sink: &Sink, path: &str, plan: Option<KillPlan>)
         eventually("the first node's end", READY, || first.borrow_mut().process().ended());
         take_over();
     };
-    let link = wait(async {
-        let link = ask_link(&base, &key, &json!({ "notify_url": sink.url(path) }), &mut lost).await;
+    let dialect = Dialect::Postpress;
+    let (link, end) = wait(async {
+        let link = ask_link(dialect, &base, &key, &sink.url(path), &mut lost).await;
         let end = go_on(&Person::new(), mailbox, &link.url, &mut lost).await;
         assert!(succeeded(&end));
-        link
+        (link, end)
     });
     // A lease of the dead is waited for, so this takes up to a minute.
     let settled = || {
@@ -104,7 +106,7 @@ fn whole_way(mailbox: &Mailbox, sink: &Sink, path: &str, plan: Option<KillPlan>)
     }
     let commits = proxy.commits();
     // Asked through the front, whoever is behind it; its commands do not pass the proxy.
-    wait(assert_once(&second.borrow(), &link, &calls(sink, path)));
+    wait(assert_once(dialect, &second.borrow(), &link, &end, &calls(sink, path)));
     (commits, died)
 }
 

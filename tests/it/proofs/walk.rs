@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::app::http::try_send;
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
-use crate::app::person::{Person, Seen};
-use crate::app::{App, Link, in_an_hour};
+use crate::app::person::{Person, Seen, Sheet};
+use crate::app::{App, Link};
 use crate::parts::sink::{Call, Sink};
+use crate::stories::{Dialect, HOME};
 
 /// How long a person keeps trying.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -46,26 +47,13 @@ pub fn in_parallel<T: Send>(work: Vec<T>, workers: usize, each: impl Fn(T) + Syn
 }
 
 /// Asks for a link until there is an answer. `lost` is called when there was none.
-pub async fn ask_link(base: &str, key: &str, more: &Value, lost: &mut dyn FnMut()) -> Link {
-    let mut body = json!({
-        "type": "create",
-        "providers": ["MAIL"],
-        "api_url": format!("{base}/v1"),
-        "expiresOn": in_an_hour(),
-    });
-    for (name, value) in more.as_object().expect("an object of fields") {
-        body[name] = value.clone();
-    }
+pub async fn ask_link(dialect: Dialect, base: &str, key: &str, notify: &str, lost: &mut dyn FnMut()) -> Link {
+    let (path, body) = dialect.request(base, notify);
     let body = body.to_string();
     let headers = [("x-api-key", key), ("content-type", "application/json")];
     loop {
-        match try_send("POST", &format!("{base}/v1/hosted/accounts/link"), &headers, body.as_bytes()).await {
-            Ok(reply) => {
-                assert_eq!(reply.status, 201, "{}", reply.text());
-                let reply = reply.json();
-                let text = |name: &str| reply[name].as_str().expect("text").to_owned();
-                return Link { id: text("id"), url: text("url") };
-            }
+        match try_send("POST", &format!("{base}{path}"), &headers, body.as_bytes()).await {
+            Ok(reply) => return dialect.made(&reply),
             Err(_) => lost(),
         }
     }
@@ -76,12 +64,37 @@ pub fn succeeded(seen: &Seen) -> bool {
     seen.reply.status == 200 && seen.has(".sign-good")
 }
 
-/// Goes from wherever the person stands to the success page, doing what each page asks for. What got no answer
+/// Whether this page takes the person home: with a button on our success page, or at once.
+pub fn arrived(seen: &Seen) -> bool {
+    succeeded(seen) || (seen.reply.status == 200 && !seen.has("form") && home(seen).is_some())
+}
+
+/// Where a page sends the person, when their product is [`HOME`].
+pub fn home(seen: &Seen) -> Option<String> {
+    seen.attribute("a[href^=\"https://app.example.com\"]", "href")
+}
+
+/// The form of a page, filled in as it asks for.
+pub fn filled_in(seen: &Seen, mailbox: &Mailbox) -> Sheet {
+    match seen.step() {
+        // The first page of one dialect asks for the address.
+        "" if seen.has("input[name=\"email\"]") => seen.sheet().raw("email", ADDRESS),
+        "address" => seen.sheet().with("email", ADDRESS),
+        "servers" => {
+            let servers = mailbox.servers().into_iter();
+            servers.fold(seen.sheet(), |sheet, (name, value)| sheet.with(name, &value))
+        }
+        "password" => seen.sheet().with("password", PASSWORD),
+        _ => seen.sheet(),
+    }
+}
+
+/// Goes from wherever the person stands to the page that takes them home, doing what each page asks for. What got no answer
 /// is sent again as it was.
 pub async fn go_on(person: &Person, mailbox: &Mailbox, from: &str, lost: &mut dyn FnMut()) -> Seen {
     let begun = Instant::now();
     let mut seen = persist(lost, async || person.try_open(from).await).await;
-    while !succeeded(&seen) {
+    while !arrived(&seen) {
         assert!(begun.elapsed() < PATIENCE, "nothing goes on: {}", seen.text());
         assert_eq!(seen.reply.status, 200, "{}", seen.text());
         if !seen.has("form") {
@@ -91,15 +104,7 @@ pub async fn go_on(person: &Person, mailbox: &Mailbox, from: &str, lost: &mut dy
             seen = persist(lost, async || person.try_open(&here).await).await;
             continue;
         }
-        let sheet = match seen.step() {
-            "address" => seen.sheet().with("email", ADDRESS),
-            "servers" => {
-                let servers = mailbox.servers().into_iter();
-                servers.fold(seen.sheet(), |sheet, (name, value)| sheet.with(name, &value))
-            }
-            "password" => seen.sheet().with("password", PASSWORD),
-            _ => seen.sheet(),
-        };
+        let sheet = filled_in(&seen, mailbox);
         seen = persist(lost, async || person.try_submit(&seen, &sheet).await).await;
     }
     seen
@@ -143,20 +148,36 @@ pub fn assert_signed(secret: &str, call: &Call) {
     assert_eq!(call.header("webhook-signature"), format!("v1,{}", STANDARD.encode(tag)));
 }
 
-/// What must be true when a person has come through: one account, a spent session, one message.
-pub async fn assert_once(app: &App, link: &Link, told: &[Call]) {
+/// What must be true when a person has come through to this page: one account, a spent session, one message, and
+/// the person home, where their dialect has no success page.
+pub async fn assert_once(dialect: Dialect, app: &App, link: &Link, end: &Seen, told: &[Call]) {
     let accounts = app.accounts().await;
     assert_eq!(accounts.len(), 1, "{accounts:?}");
     let account = accounts[0]["id"].as_str().expect("an id");
-    let session = app.session(&link.id).await;
-    assert_eq!((&session["status"], &session["account_id"]), (&json!("CONNECTED"), &json!(account)));
+    let (session, status, names) = match dialect {
+        Dialect::Postpress => (app.session(&link.id).await, "CONNECTED", "account_id"),
+        Dialect::Riposte => {
+            assert_eq!(home(end), Some(format!("{HOME}&account_id={account}")), "{}", end.text());
+            let reply = app.api("GET", &format!("/auth/sessions/{}", link.id), None).await;
+            (reply.json(), "connected", "accountId")
+        }
+    };
+    assert_eq!((&session["status"], &session[names]), (&json!(status), &json!(account)));
     let secret = signing_secret(app);
     assert!(!told.is_empty(), "nobody was told");
     for call in told {
         assert_eq!(call.header("webhook-id"), told[0].header("webhook-id"));
         assert_eq!(call.body, told[0].body);
-        assert_eq!(call.json()["status"], "CREATION_SUCCESS");
-        assert_eq!(call.json()["account_id"], account);
+        let body = call.json();
+        let (said, named) = match dialect {
+            Dialect::Postpress => (["status", "CREATION_SUCCESS"], &body["account_id"]),
+            Dialect::Riposte => {
+                assert_eq!(body["deliveryId"], call.header("webhook-id"));
+                assert_eq!(body["data"]["session"], link.id);
+                (["type", "account.connected"], &body["data"]["accountId"])
+            }
+        };
+        assert_eq!((&body[said[0]], named), (&json!(said[1]), &json!(account)));
         assert_signed(&secret, call);
     }
 }

@@ -1,16 +1,17 @@
 //! The same stories in both dialects: whatever a product speaks, equal rows and events are left behind.
 
 mod both;
+mod bytes;
 mod riposte;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::app::App;
-use crate::app::Link;
+use crate::app::http::Reply;
 use crate::app::mailbox::{ADDRESS, Mailbox};
 use crate::app::person::{Person, Seen};
+use crate::app::{App, Link, in_an_hour};
 
 /// A public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,34 +26,54 @@ pub const BOTH: [Dialect; 2] = [Dialect::Postpress, Dialect::Riposte];
 pub const HOME: &str = "https://app.example.com/done?keep=1";
 
 impl Dialect {
-    /// Asks for a link for a mailbox, for this person of the product's.
-    pub async fn link(self, app: &App, person: &str, notify: &str) -> Link {
+    /// Where a link is asked for, and the least that asks for one for a mailbox.
+    pub fn request(self, base: &str, notify: &str) -> (&'static str, Value) {
         match self {
             Self::Postpress => {
-                let more = json!({
-                    "name": person,
+                let body = json!({
+                    "type": "create",
+                    "providers": ["MAIL"],
+                    "api_url": format!("{base}/v1"),
+                    "expiresOn": in_an_hour(),
                     "notify_url": notify,
-                    "success_redirect_url": HOME,
-                    "failure_redirect_url": HOME,
-                    "bypass_success_screen": true,
                 });
-                app.link(more).await
+                ("/v1/hosted/accounts/link", body)
             }
             Self::Riposte => {
-                let body = json!({
-                    "redirectUri": HOME,
-                    "customUserId": person,
-                    "provider": "imap",
-                    "notifyUrl": notify,
-                    "expiresInMinutes": 60,
-                });
-                let reply = app.api("POST", "/auth/sessions", Some(body)).await;
-                assert_eq!(reply.status, 200, "{}", reply.text());
-                let reply = reply.json();
-                let text = |name: &str| reply[name].as_str().expect("text").to_owned();
-                Link { id: text("code"), url: text("authUrl") }
+                let body = json!({ "redirectUri": HOME, "provider": "imap", "notifyUrl": notify });
+                ("/auth/sessions", body)
             }
         }
+    }
+
+    /// The link in the reply to that.
+    pub fn made(self, reply: &Reply) -> Link {
+        let (status, id, url) = match self {
+            Self::Postpress => (201, "id", "url"),
+            Self::Riposte => (200, "code", "authUrl"),
+        };
+        assert_eq!(reply.status, status, "{}", reply.text());
+        let reply = reply.json();
+        let text = |name: &str| reply[name].as_str().expect("text").to_owned();
+        Link { id: text(id), url: text(url) }
+    }
+
+    /// Asks for a link for a mailbox, for this person of the product's.
+    pub async fn link(self, app: &App, person: &str, notify: &str) -> Link {
+        let (path, mut body) = self.request(&app.url(""), notify);
+        let more = match self {
+            Self::Postpress => json!({
+                "name": person,
+                "success_redirect_url": HOME,
+                "failure_redirect_url": HOME,
+                "bypass_success_screen": true,
+            }),
+            Self::Riposte => json!({ "customUserId": person, "expiresInMinutes": 60 }),
+        };
+        for (name, value) in more.as_object().expect("an object of fields") {
+            body[name] = value.clone();
+        }
+        self.made(&app.api("POST", path, Some(body)).await)
     }
 
     /// Takes a link back.

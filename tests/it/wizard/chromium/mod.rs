@@ -11,6 +11,7 @@ mod normal;
 mod passwords;
 mod problems;
 mod reconnect;
+mod riposte;
 mod words;
 
 use std::path::Path;
