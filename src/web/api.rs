@@ -32,11 +32,11 @@ pub(super) struct Spelling {
 pub(super) const PLAIN: Spelling = Spelling { field: |name| name, provider: str::to_owned };
 
 /// A refusal on its way out.
-pub(super) struct Refused(Option<RequestId>, Envelope);
+pub(super) struct Refused(Option<RequestId>, Box<Envelope>);
 
 /// Says no.
 pub(super) fn refused(id: Option<&RequestId>, envelope: Envelope) -> Refused {
-    Refused(id.cloned(), envelope)
+    Refused(id.cloned(), Box::new(envelope))
 }
 
 impl IntoResponse for Refused {
@@ -64,7 +64,7 @@ pub(super) struct Caller {
 impl Caller {
     /// Says no to this caller.
     pub(super) fn refuse(&self, envelope: Envelope) -> Refused {
-        Refused(Some(self.request.clone()), envelope)
+        Refused(Some(self.request.clone()), Box::new(envelope))
     }
 
     /// Turns a use case's error into an envelope.

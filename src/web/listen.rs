@@ -43,11 +43,14 @@ const TELLING: Duration = Duration::from_secs(3);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
+/// How many connections each address has.
+type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 /// Connections that are open.
 struct Open {
     all: Arc<Semaphore>,
     told: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_address: Counts,
     /// So many may one address have, unless it is a proxy that speaks for many, or this machine.
     per_address: usize,
     proxies: Vec<IpNet>,
@@ -56,7 +59,7 @@ struct Open {
 /// A connection's place among the open ones.
 struct Place {
     _permit: OwnedSemaphorePermit,
-    counted: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    counted: Option<(IpAddr, Counts)>,
 }
 
 impl Drop for Place {
