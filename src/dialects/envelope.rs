@@ -77,6 +77,31 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: &[Self] = &[
+        Self::InvalidParameters,
+        Self::MissingParameters,
+        Self::ContentTooLarge,
+        Self::LimitTooHigh,
+        Self::MissingCredentials,
+        Self::InvalidCredentials,
+        Self::InsufficientPrivileges,
+        Self::ResourceNotFound,
+        Self::MethodNotAllowed,
+        Self::SeveralFound,
+        Self::IdempotencyInFlight,
+        Self::IdempotencyKeyReused,
+        Self::SessionHeld,
+        Self::SessionEnded,
+        Self::TooManyRequests,
+        Self::MisdirectedRequest,
+        Self::ActionAlreadyPerformed,
+        Self::UnexpectedError,
+        Self::FeatureNotImplemented,
+        Self::ServiceUnavailable,
+    ];
+
     fn spelt(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::InvalidParameters => (400, "errors/invalid_parameters", "Invalid parameters"),

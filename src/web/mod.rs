@@ -2,6 +2,7 @@
 //! makes one call to a use case and translates back; it holds no rule and no SQL.
 
 mod api;
+mod document;
 mod extract;
 mod front;
 mod limits;
@@ -82,6 +83,7 @@ impl Web {
             .merge(riposte::routes())
             .merge(steps::routes())
             .merge(wizard::routes())
+            .merge(document::routes())
             .fallback(api::no_such_route)
             .method_not_allowed_fallback(api::no_such_method)
             .layer(axum::middleware::from_fn_with_state(self.clone(), front::only_our_hosts))

@@ -5,6 +5,7 @@
 // Helpers shared by tests are test code too, so clippy's leave for tests covers them.
 #![cfg(test)]
 
+mod api;
 mod floors;
 // A part offers what a whole peer offers; no test needs all of it at every time.
 #[expect(clippy::allow_attributes, reason = "an expectation would fail on the day everything is used")]

@@ -1,11 +1,10 @@
 //! The Riposte dialect's pages: its link carries session and state, its first page may ask for the address, and
 //! providers send browsers back to its callback.
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
-use serde::Deserialize;
 
 use super::super::Web;
 use super::super::extract::{FormBody, Segment};
@@ -18,18 +17,11 @@ use crate::dialects::riposte;
 use crate::kernel::ids::SessionId;
 use crate::pages::ProblemKind;
 
-/// What the link carries.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Link {
-    session: String,
-    state: String,
-}
-
 /// `GET /auth/authorize`: 200, 404 unknown, 409 open elsewhere, 410 over.
-pub(super) async fn open(State(web): State<Web>, browser: Browser, Query(link): Query<Link>) -> Response {
-    match link.session.parse() {
-        Ok(id) => show(&web, &browser, &entrance(&id, &link.state)).await,
+pub(super) async fn open(State(web): State<Web>, browser: Browser, RawQuery(query): RawQuery) -> Response {
+    let link = Form::read(query.unwrap_or_default().as_bytes());
+    match link.text("session").parse() {
+        Ok(id) => show(&web, &browser, &entrance(&id, link.text("state"))).await,
         Err(_) => unknown(&web, &browser),
     }
 }
@@ -75,15 +67,6 @@ fn unknown(web: &Web, browser: &Browser) -> Response {
     Canvas::new(web, browser).failed(&Error::NotFound("link"))
 }
 
-/// What a provider sends the browser back with.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Returned {
-    code: String,
-    state: String,
-    error: String,
-}
-
 /// The longest `state` that is looked at; ours have 43 characters.
 const LONGEST: usize = 512;
 
@@ -94,14 +77,15 @@ pub(super) async fn callback(
     State(web): State<Web>,
     browser: Browser,
     Segment(name): Segment,
-    Query(returned): Query<Returned>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let canvas = Canvas::new(&web, &browser);
     if riposte::slug(&name).is_none() {
         return canvas.problem(StatusCode::NOT_FOUND, ProblemKind::NotFound, "not_found");
     }
-    let whole = (1..=LONGEST).contains(&returned.state.len())
-        && !(returned.code.is_empty() && returned.error.is_empty());
+    let returned = Form::read(query.unwrap_or_default().as_bytes());
+    let whole = (1..=LONGEST).contains(&returned.text("state").len())
+        && !(returned.text("code").is_empty() && returned.text("error").is_empty());
     let status = if whole { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
     canvas.problem(status, ProblemKind::StraySignIn, "stray_sign_in")
 }

@@ -19,7 +19,7 @@ pub(super) enum Pressed {
 }
 
 impl Form {
-    /// Reads `application/x-www-form-urlencoded`.
+    /// Reads `application/x-www-form-urlencoded`, the body or a query.
     pub(super) fn read(body: &[u8]) -> Self {
         let mut fields = BTreeMap::new();
         for (name, value) in url::form_urlencoded::parse(body).take(200) {
