@@ -18,6 +18,7 @@ pub struct Asset {
 }
 
 const STYLE: &str = include_str!("../../assets/wizard.css");
+const REFERENCE: &str = include_str!("../../assets/reference.css");
 const SCRIPT: &str = include_str!("../../assets/wizard.js");
 const FAVICON: &str = include_str!("../../assets/favicon.svg");
 const SVG: &str = "image/svg+xml";
@@ -33,6 +34,7 @@ impl Assets {
         let mut assets = Self { files: BTreeMap::new(), names: BTreeMap::new() };
         let style = format!("{STYLE}{}", brand.style());
         assets.put("wizard.css", "css", "text/css; charset=utf-8", style.into_bytes().into());
+        assets.put("reference.css", "css", "text/css; charset=utf-8", REFERENCE.as_bytes().into());
         assets.put("wizard.js", "js", "text/javascript; charset=utf-8", SCRIPT.as_bytes().into());
         assets.put("favicon.svg", "svg", SVG, brand.favicon(FAVICON).into_bytes().into());
         for (plain, logo) in [("logo", &brand.logo), ("logo-dark", &brand.logo_dark)] {

@@ -9,6 +9,7 @@ mod fields;
 mod icons;
 mod negotiate;
 mod page;
+mod reference;
 mod templates;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use super::catalog::{Catalog, Message};
 use super::icons;
 
 /// Name and source of every template.
-pub(super) const TEMPLATES: [(&str, &str); 7] = [
+pub(super) const TEMPLATES: [(&str, &str); 8] = [
     ("layout.html", include_str!("../../templates/layout.html")),
     ("welcome.html", include_str!("../../templates/welcome.html")),
     ("step.html", include_str!("../../templates/step.html")),
@@ -21,6 +21,7 @@ pub(super) const TEMPLATES: [(&str, &str); 7] = [
     ("success.html", include_str!("../../templates/success.html")),
     ("leaving.html", include_str!("../../templates/leaving.html")),
     ("problem.html", include_str!("../../templates/problem.html")),
+    ("reference.html", include_str!("../../templates/reference.html")),
 ];
 
 /// Templates and functions, strict about what is undefined.

@@ -4,13 +4,15 @@
 use std::sync::OnceLock;
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::Web;
 use super::api::refused;
+use super::wizard;
 use crate::dialects::document;
 use crate::dialects::envelope::Kind;
 use crate::kernel::random::hash;
@@ -22,6 +24,28 @@ pub(super) fn routes() -> Router<Web> {
         .route("/openapi.json", get(json))
         .route("/v1/api-yaml", get(yaml))
         .route("/api/v1/api-yaml", get(yaml))
+        .route("/docs", get(reference))
+}
+
+/// The document as a page for people.
+async fn reference(State(web): State<Web>, headers: HeaderMap) -> Response {
+    static PAGE: OnceLock<Option<(String, String)>> = OnceLock::new();
+    let made = PAGE.get_or_init(|| {
+        let page = document::json().and_then(|document| web.pages.reference(&document));
+        page.inspect_err(|why| tracing::error!(why, "the reference cannot be drawn")).ok().map(tagged)
+    });
+    match made {
+        Some((tag, text)) => {
+            let mut response = wizard::protected(shown(&headers, "text/html; charset=utf-8", tag, text));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
+            response
+        }
+        None => unreadable(),
+    }
+}
+
+fn unreadable() -> Response {
+    refused(None, Kind::UnexpectedError.detail("the API document cannot be read")).into_response()
 }
 
 async fn json(headers: HeaderMap) -> Response {
@@ -33,9 +57,7 @@ async fn json(headers: HeaderMap) -> Response {
     });
     match made {
         Some((tag, text)) => shown(&headers, "application/json", tag, text),
-        None => {
-            refused(None, Kind::UnexpectedError.detail("the API document cannot be read")).into_response()
-        }
+        None => unreadable(),
     }
 }
 

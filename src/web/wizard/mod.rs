@@ -74,7 +74,7 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 /// The headers of every page.
-fn protected(mut response: Response) -> Response {
+pub(super) fn protected(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
