@@ -22,7 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 use vestibule::config::{self, Config, KeyFileError};
 use vestibule::connect::{Absence, Connect, Limits};
-use vestibule::contract::{Allowance, Context};
+use vestibule::contract::{Allowance, Context, Returns};
 use vestibule::kernel::clock::Clock;
 use vestibule::kernel::egress::{Egress, Setup};
 use vestibule::kernel::random::Random;
@@ -84,26 +84,33 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
     let address = address(&config);
     let ring = ring(&config, &address, &random).await?;
     let egress = egress(&config)?;
-    let catalogue = providers::catalogue(&config.providers)
+    let offer = providers::catalogue(&config.providers)
         .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))?;
-    let absent = config
-        .providers
-        .keys()
-        .filter(|slug| !catalogue.iter().any(|provider| provider.about().slug == **slug))
-        .map(|slug| (slug.clone(), Absence::SwitchedOff))
-        .collect();
+    let built = |slug: &str| offer.built.iter().any(|provider| provider.about().slug == slug);
+    let why = |slug: &String| match offer.unset.contains(slug) {
+        true => Absence::NotSetUp,
+        false => Absence::SwitchedOff,
+    };
+    let absent = config.providers.keys().filter(|slug| !built(slug));
+    let absent = absent.map(|slug| (slug.clone(), why(slug))).collect();
     let store = Store::open(&address, ring, clock.clone(), random.clone())
         .await
         .context("the database could not be opened")?;
     let allowance = Allowance::new(config.tries.host_connects, config.tries.login_tries);
-    let cx = Context { egress: egress.clone(), clock: clock.clone(), random: random.clone(), allowance };
+    let cx = Context {
+        egress: egress.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+        allowance,
+        returns: Returns::default(),
+    };
     let limits = Limits {
         session_life: config.session_life,
         keep_sessions: config.keep_sessions,
         keep_deliveries: config.keep_deliveries,
         ..Limits::default()
     };
-    let connect = Connect::new(store, catalogue, absent, cx, limits).await?;
+    let connect = Connect::new(store, offer.built, absent, cx, limits).await?;
     Ok(Core { config, connect, egress, clock, random })
 }
 

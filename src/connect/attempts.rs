@@ -182,7 +182,7 @@ impl Connect {
             figures().provider(&attempt.provider, begun.elapsed());
             match called {
                 None => return Ok(()),
-                Some(Ok(Next::Step { mut step, state })) => {
+                Some(Ok(Next::Step { mut step, state } | Next::Unfit { mut step, state, .. })) => {
                     step.attempts_left = step.asks_secret().then(|| u32::try_from(left).unwrap_or(0));
                     Outcome::Step { step, state }
                 }

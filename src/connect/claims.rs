@@ -211,8 +211,12 @@ impl Connect {
         let slug = session.providers.first().ok_or(Error::ProviderUnavailable)?;
         let provider = self.provider(slug)?;
         let method = *provider.about().methods.first().ok_or(Error::ProviderUnavailable)?;
-        let begin =
-            Begin { method, email: look.view.request.email.clone(), target: self.target(session).await? };
+        let begin = Begin {
+            method,
+            email: look.view.request.email.clone(),
+            target: self.target(session).await?,
+            force_consent: look.view.request.force_consent,
+        };
         let (step, state) = match provider.begin(&self.cx, begin).await {
             Ok(Next::Step { step, state }) => (step, state),
             Ok(_) => return Err(Error::internal("beginning", "the provider gave no step")),

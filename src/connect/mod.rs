@@ -46,6 +46,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Absence {
     /// Switched off in the configuration.
     SwitchedOff,
+    /// Its settings are missing.
+    NotSetUp,
     /// Not part of this version.
     NotBuilt,
 }

@@ -115,7 +115,9 @@ impl Connect {
     ) -> Result<Outcome> {
         let provider = self.provider(&attempt.provider)?;
         let method = *provider.about().methods.first().ok_or(Error::ProviderUnavailable)?;
-        let begin = Begin { method, email: None, target: self.target(session).await? };
+        let request: super::Request = decode(&session.request)?;
+        let repaired = self.target(session).await?;
+        let begin = Begin { method, email: None, target: repaired, force_consent: request.force_consent };
         let expected: Details = decode(&target.details)?;
         match provider.begin(&self.cx, begin).await {
             Ok(Next::Step { mut step, state }) => {

@@ -2,14 +2,18 @@
 //! calls. It knows nobody who implements it; the catalogue of those that exist is handed in by `main`.
 
 mod allowance;
+mod grant;
 mod provider;
+mod returns;
 mod step;
 
 pub use allowance::{Allowance, Denied};
+pub use grant::{Credentials, Finding, Renewed};
 pub use provider::{
-    About, Actor, Begin, Catalogue, Connected, Context, Failure, Group, Method, Next, Profile, Provider,
-    State, Target, Trouble,
+    About, Actor, Begin, Catalogue, Connected, Context, Detects, Failure, Group, Method, Next, Profile,
+    Provider, State, Target, Trouble,
 };
+pub use returns::{Returns, approval_callback, callback};
 pub use step::{
     Action, Alternative, Answer, Choice, Fact, Field, FieldKind, Help, Notice, Step, StepKind, Text, Tone,
     Tried,

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::allowance::Allowance;
+use super::grant::{Credentials, Finding, Renewed};
+use super::returns::Returns;
 use super::step::{Answer, Step, Text};
 use crate::kernel::clock::Clock;
 use crate::kernel::egress::Egress;
@@ -19,6 +21,8 @@ use crate::kernel::random::Random;
 pub enum Method {
     /// A password for the account itself or for this use of it.
     Password,
+    /// Signing in on the provider's own pages, which give us a grant (RFC 6749).
+    Oauth,
 }
 
 /// What an account is good for; wildcards in requests name these.
@@ -43,11 +47,29 @@ pub struct About {
     pub groups: Vec<Group>,
     /// How one can sign in, the preferred way first.
     pub methods: Vec<Method>,
+    /// By what an address is known to be this provider's.
+    #[serde(default)]
+    pub detects: Detects,
+    /// Whether the provider's pages turn away browsers that are part of another app.
+    #[serde(default)]
+    pub refuses_web_views: bool,
     /// Its own words by locale, then key; keys are spoken as `<slug>.<key>`. A plural is a table by category.
     pub strings: BTreeMap<String, BTreeMap<String, toml::Value>>,
     /// An SVG, drawn in the colour of the text around it.
     #[serde(skip)]
     pub icon: &'static str,
+}
+
+/// By what an address is known to be a provider's: the domain itself, or who takes its mail.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detects {
+    /// Domains of addresses, in lower case.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// Endings of the names of hosts that take a domain's mail, in lower case and with their leading dot.
+    #[serde(default)]
+    pub exchanges: Vec<String>,
 }
 
 /// Everything a provider may use besides its own configuration.
@@ -61,6 +83,8 @@ pub struct Context {
     pub random: Random,
     /// How much a person may still have us try. Asked before every connection to a host they chose.
     pub allowance: Allowance,
+    /// The ways back from the provider's own pages.
+    pub returns: Returns,
 }
 
 /// A provider's own small state between two steps, sealed by the engine. Each provider serialises a type of
@@ -84,6 +108,8 @@ pub struct Begin {
     pub email: Option<String>,
     /// The account to repair.
     pub target: Option<Target>,
+    /// Whether the provider shall ask for the person's consent even where it was given before.
+    pub force_consent: bool,
 }
 
 /// The account a reconnect is for.
@@ -143,6 +169,15 @@ pub enum Next {
     },
     /// Signed in.
     Connected(Box<Connected>),
+    /// Signed in, but what the person granted will not do: the grant is given back, and this is shown.
+    Unfit {
+        /// What to show.
+        step: Box<Step>,
+        /// What to remember until the answer.
+        state: State,
+        /// What came of the sign-in.
+        signed: Box<Connected>,
+    },
     /// It ends here, and trying again would not help.
     Failed(Failure),
 }
@@ -199,6 +234,39 @@ pub trait Provider: Send + Sync {
     /// What follows from an answer. Called at most once per version of a step, under a deadline of a minute;
     /// may be cut off at any await, and is then never repeated by itself.
     async fn answer(&self, cx: &Context, state: State, answer: Answer) -> Result<Next, Trouble>;
+
+    /// What a secret of this provider gives to a backend.
+    ///
+    /// # Errors
+    /// `Trouble` when the secret cannot be read back.
+    fn credentials(&self, secret: &State, profile: &Profile) -> Result<Credentials, Trouble>;
+
+    /// Asks the provider for fresh credentials, for a secret whose own have an end. Called by one caller at a time for
+    /// an account; a secret that was used may be spent, so whatever comes back is stored or lost for good.
+    ///
+    /// # Errors
+    /// `Trouble` when there was no definite answer; the secret may be tried again.
+    async fn renew(&self, _cx: &Context, _secret: State) -> Result<Renewed, Trouble> {
+        Err(Trouble::bug("nothing_to_renew"))
+    }
+
+    /// Whether [`Provider::revoke`] ends grants at the provider.
+    fn revokes(&self) -> bool {
+        false
+    }
+
+    /// Ends the grant at the provider; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// `Trouble` when there was no definite answer; it is tried again.
+    async fn revoke(&self, _cx: &Context, _secret: State) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    /// Tries the provider's settings against the provider itself, without a person.
+    async fn try_settings(&self, _cx: &Context) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// The providers that exist, in the order they are offered.

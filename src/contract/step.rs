@@ -40,6 +40,12 @@ pub enum StepKind {
     /// Fields to fill in and send.
     #[default]
     Form,
+    /// One of several ways to go on: its alternatives.
+    Choose,
+    /// Going to [`Step::url`] and coming back from there.
+    Redirect,
+    /// Waiting for somebody else, who has to open [`Step::url`].
+    Wait,
 }
 
 /// What the person must do now.
@@ -80,6 +86,9 @@ pub struct Step {
     /// When the step stops being answerable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Millis>,
+    /// Where to go, or what to pass on: see [`StepKind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Whose password it asks for, where no field says so: for password managers, which keep the pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -280,6 +289,14 @@ pub enum Action {
     Submit,
     /// Took another way on, by its name.
     Alternative(String),
+    /// Came back from where a [`StepKind::Redirect`] sent them; the fields are what they brought. Never sent by a
+    /// form: the engine makes it.
+    Returned,
+    /// Somebody whom a [`StepKind::Wait`] waits for has come back. Never sent by a form.
+    Decided {
+        /// Whether they agreed.
+        granted: bool,
+    },
 }
 
 /// A person's answer to a step. Not `Serialize`: what was typed lives as long as the request.

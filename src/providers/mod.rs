@@ -18,7 +18,16 @@ use section::Section;
 /// Slugs that are planned but not built: a section for one is no typing mistake, and waits for its version.
 const PLANNED: &[&str] = &["google", "microsoft", "linkedin", "instagram", "whatsapp", "telegram"];
 
-type Build = fn(&mut Section) -> Result<Arc<dyn Provider>, String>;
+/// `None` when the provider cannot be used before it is set up.
+type Build = fn(&mut Section) -> Result<Option<Arc<dyn Provider>>, String>;
+
+/// What came of the settings.
+pub struct Offer {
+    /// The providers that can be used.
+    pub built: Catalogue,
+    /// Those that want settings first, by slug.
+    pub unset: Vec<String>,
+}
 
 /// The providers by slug, in the order they are offered. The `mod` lines stay outside because the formatter
 /// does not follow a module that only a macro names.
@@ -33,20 +42,21 @@ const BUILT: &[(&str, Build)] = catalogue![imap];
 ///
 /// # Errors
 /// Every problem there is, as sentences that begin with the key: `providers.imap.ports: …`.
-pub fn catalogue(sections: &BTreeMap<String, toml::Table>) -> Result<Catalogue, Vec<String>> {
+pub fn catalogue(sections: &BTreeMap<String, toml::Table>) -> Result<Offer, Vec<String>> {
     let mut problems: Vec<String> = sections.keys().filter_map(|slug| stranger(slug)).collect();
-    let mut built = Catalogue::new();
+    let (mut built, mut unset) = (Catalogue::new(), Vec::new());
     for (slug, build) in BUILT {
         let mut section = Section::new(slug, sections.get(*slug).cloned().unwrap_or_default());
         let wanted = section.boolean("enabled", true);
         match build(&mut section) {
-            Ok(provider) if wanted => built.push(provider),
+            Ok(Some(provider)) if wanted => built.push(provider),
+            Ok(None) if wanted => unset.push((*slug).to_owned()),
             Ok(_) => {}
             Err(problem) => problems.push(format!("providers.{slug}: {problem}")),
         }
         problems.extend(section.finish());
     }
-    if problems.is_empty() { Ok(built) } else { Err(problems) }
+    if problems.is_empty() { Ok(Offer { built, unset }) } else { Err(problems) }
 }
 
 /// What is wrong with a section for this slug, if no provider of that name exists.
@@ -80,16 +90,16 @@ mod tests {
 
     #[test]
     fn every_provider_is_built_without_any_configuration() {
-        let built = catalogue(&BTreeMap::new()).unwrap();
+        let built = catalogue(&BTreeMap::new()).unwrap().built;
         let slugs: Vec<_> = built.iter().map(|provider| provider.about().slug.as_str()).collect();
         assert_eq!(slugs, ["imap"]);
     }
 
     #[test]
     fn a_provider_that_is_switched_off_is_left_out() {
-        assert!(catalogue(&sections("imap.enabled = false")).unwrap().is_empty());
-        assert!(catalogue(&sections("imap.enabled = 'false'")).unwrap().is_empty());
-        assert_eq!(catalogue(&sections("imap.enabled = 'true'")).unwrap().len(), 1);
+        assert!(catalogue(&sections("imap.enabled = false")).unwrap().built.is_empty());
+        assert!(catalogue(&sections("imap.enabled = 'false'")).unwrap().built.is_empty());
+        assert_eq!(catalogue(&sections("imap.enabled = 'true'")).unwrap().built.len(), 1);
     }
 
     #[test]

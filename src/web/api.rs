@@ -127,6 +127,10 @@ pub(super) fn envelope(error: Error, spelling: &Spelling, request: &RequestId) -
                 Absence::SwitchedOff => {
                     format!("{} is switched off in this server's configuration", (spelling.provider)(slug))
                 }
+                Absence::NotSetUp => format!(
+                    "{} is not set up on this server (see providers.{slug} in its configuration)",
+                    (spelling.provider)(slug)
+                ),
                 Absence::NotBuilt => format!("{} is not part of this version", (spelling.provider)(slug)),
             };
             let reasons: Vec<_> = reasons.iter().map(reason).collect();

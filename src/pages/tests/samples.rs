@@ -48,6 +48,7 @@ fn say(key: &str) -> Text {
 fn step(name: &str, fields: Vec<Field>) -> Step {
     Step {
         kind: StepKind::Form,
+        url: None,
         name: name.to_owned(),
         title: say(&format!("{name}.title")),
         intro: Some(say(&format!("{name}.intro"))),
@@ -202,6 +203,7 @@ pub(super) fn broken(value: &str) -> Step {
     });
     Step {
         kind: StepKind::Form,
+        url: None,
         name: value.to_owned(),
         title: text(),
         intro: Some(text()),

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::contract::{About, Answer, Begin, Context, Next, Provider, State, Trouble};
+use crate::contract::{About, Answer, Begin, Context, Credentials, Next, Profile, Provider, State, Trouble};
 
 use super::section::Section;
 use config::Config;
@@ -41,9 +41,9 @@ struct Imap {
 ///
 /// # Errors
 /// When the files it is built with are faulty, which the tests would have said first.
-pub(super) fn build(section: &mut Section) -> Result<Arc<dyn Provider>, String> {
+pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, String> {
     let config = Config::read(section);
-    Ok(Arc::new(Imap { about: about!()?, config, table: Table::built_in()? }))
+    Ok(Some(Arc::new(Imap { about: about!()?, config, table: Table::built_in()? })))
 }
 
 impl Imap {
@@ -64,6 +64,10 @@ impl Provider for Imap {
 
     async fn answer(&self, cx: &Context, state: State, answer: Answer) -> Result<Next, Trouble> {
         self.walk(cx).answer(Place::read(state)?, answer).await
+    }
+
+    fn credentials(&self, secret: &State, _profile: &Profile) -> Result<Credentials, Trouble> {
+        outcome::credentials(secret)
     }
 }
 

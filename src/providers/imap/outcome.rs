@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::contract::{Connected, Profile, State, Trouble};
+use crate::contract::{Connected, Credentials, Profile, State, Trouble};
 use crate::kernel::secret::Secret;
 
 use super::servers::{Encryption, Server, Servers};
@@ -51,6 +51,18 @@ pub fn connected(address: &str, imap: Key, smtp: Option<Key>) -> Result<Connecte
     let keys = Keys { version: 1, imap, smtp };
     let secret = serde_json::to_value(keys).map(State).map_err(|_| Trouble::bug("secret_unwritable"))?;
     Ok(Connected { identity, profile, secret })
+}
+
+/// What a backend signs in with: `imap` and, unless the account only receives, `smtp`, each with `host`, `port`,
+/// `encryption`, `login` and `password`.
+///
+/// # Errors
+/// When the stored secret is not one of ours.
+pub fn credentials(secret: &State) -> Result<Credentials, Trouble> {
+    let keys: Keys =
+        serde_json::from_value(secret.0.clone()).map_err(|_| Trouble::bug("secret_unreadable"))?;
+    let value = json!({ "type": "password", "imap": keys.imap, "smtp": keys.smtp });
+    Ok(Credentials { value, expires_at: None })
 }
 
 /// The servers an account was connected with; `None` when its details do not say.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::contract::{Action, Allowance, Method, Profile, Step, Target, Text};
+use crate::contract::{Action, Allowance, Method, Profile, Returns, Step, Target, Text};
 use crate::kernel::clock::Clock;
 use crate::kernel::egress::{Egress, Setup};
 use crate::kernel::random::Random;
@@ -22,13 +22,19 @@ struct Wizard {
 impl Wizard {
     async fn begin(section: &str, begin: Begin) -> Self {
         let mut section = Section::new("imap", section.parse().unwrap());
-        let provider = build(&mut section).unwrap();
+        let provider = build(&mut section).unwrap().unwrap();
         assert!(section.finish().is_empty());
         // An address that is never asked: these tests must not reach any network.
         let setup = Setup { name_server: Some("127.0.0.1:9".parse().unwrap()), ..Setup::default() };
         let egress = Egress::new(setup).unwrap();
         let allowance = Allowance::new(0, 0).granting(100);
-        let cx = Context { egress, clock: Clock::system(), random: Random::system(), allowance };
+        let cx = Context {
+            egress,
+            clock: Clock::system(),
+            random: Random::system(),
+            allowance,
+            returns: Returns::default(),
+        };
         let Ok(Next::Step { step, state }) = provider.begin(&cx, begin).await else { panic!("no step") };
         let wizard = Self { provider, cx, step: *step, state };
         wizard.check();
@@ -36,14 +42,15 @@ impl Wizard {
     }
 
     async fn fresh() -> Self {
-        Self::begin("", Begin { method: Method::Password, email: None, target: None }).await
+        Self::begin("", Begin { method: Method::Password, email: None, target: None, force_consent: false })
+            .await
     }
 
     async fn repairing(details: serde_json::Value) -> Self {
         let details: BTreeMap<_, _> = serde_json::from_value(details).unwrap();
         let profile = Profile { label: "ada@example.org".into(), details, note: None };
         let target = Some(Target { identity: "mail.example.org/ada".into(), profile });
-        Self::begin("", Begin { method: Method::Password, email: None, target }).await
+        Self::begin("", Begin { method: Method::Password, email: None, target, force_consent: false }).await
     }
 
     async fn act(&mut self, action: Action, fields: &[(&str, &str)]) -> Result<Next, Trouble> {
@@ -151,7 +158,9 @@ async fn sign_in_names_that_differ_are_both_shown() {
 #[tokio::test]
 async fn the_hint_fills_the_field_and_nothing_else() {
     let email = Some("ada@gmail.com".to_owned());
-    let wizard = Wizard::begin("", Begin { method: Method::Password, email, target: None }).await;
+    let wizard =
+        Wizard::begin("", Begin { method: Method::Password, email, target: None, force_consent: false })
+            .await;
     assert_eq!((wizard.step.name.as_str(), wizard.value("email")), ("address", "ada@gmail.com"));
 }
 
@@ -329,7 +338,7 @@ async fn an_account_nobody_noted_the_servers_of_starts_with_its_address() {
 
 #[tokio::test]
 async fn a_port_the_operator_closed_is_named_before_anything_is_asked() {
-    let begin = Begin { method: Method::Password, email: None, target: None };
+    let begin = Begin { method: Method::Password, email: None, target: None, force_consent: false };
     let mut wizard = Wizard::begin("ports = '993,587'", begin).await;
     wizard.submit(&[("email", "ada@gmail.com")]).await;
     assert_eq!((wizard.step.name.as_str(), wizard.error("smtp_port")), ("servers", "imap.error.port"));

@@ -85,6 +85,8 @@ impl Walk<'_> {
                 ask_address(place.address, AddressStep::default())
             }
             (_, Action::Alternative(_)) => Err(Trouble::bug("no_such_alternative")),
+            // Nobody is ever sent away from here.
+            (_, Action::Returned | Action::Decided { .. }) => Err(Trouble::bug("no_such_answer")),
         }
     }
 

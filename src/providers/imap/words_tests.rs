@@ -9,7 +9,7 @@ use super::*;
 
 #[test]
 fn every_word_that_is_used_exists_and_every_word_that_exists_is_used() {
-    let built = build(&mut Section::new("imap", toml::Table::new())).unwrap();
+    let built = build(&mut Section::new("imap", toml::Table::new())).unwrap().unwrap();
     let written: BTreeSet<String> = built.about().strings["en"].keys().cloned().collect();
     // What the wizard's frame says of every provider.
     let of_the_frame =

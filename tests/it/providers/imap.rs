@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use vestibule::contract::{
-    Action, Allowance, Answer, Begin, Connected, Context, Method, Next, Profile, Provider, State, Step,
-    Target,
+    Action, Allowance, Answer, Begin, Connected, Context, Method, Next, Profile, Provider, Returns, State,
+    Step, Target,
 };
 use vestibule::kernel::clock::Clock;
 use vestibule::kernel::egress::{Egress, Setup};
@@ -45,10 +45,16 @@ impl Person {
             ("ports".to_owned(), ports.into()),
             ("connect_seconds".to_owned(), 5.into()),
         ]);
-        let provider = catalogue(&BTreeMap::from([("imap".to_owned(), section)])).unwrap().remove(0);
+        let provider = catalogue(&BTreeMap::from([("imap".to_owned(), section)])).unwrap().built.remove(0);
         let allowance = Allowance::new(0, 0).granting(100);
-        let cx = Context { egress, clock: Clock::system(), random: Random::system(), allowance };
-        let begin = Begin { method: Method::Password, email: None, target };
+        let cx = Context {
+            egress,
+            clock: Clock::system(),
+            random: Random::system(),
+            allowance,
+            returns: Returns::default(),
+        };
+        let begin = Begin { method: Method::Password, email: None, target, force_consent: false };
         let next = provider.begin(&cx, begin).await.unwrap();
         let mut person = Self { provider, cx, step: None, state: State::default(), connected: None };
         person.note(next);
@@ -59,7 +65,7 @@ impl Person {
         match next {
             Next::Step { step, state } => (self.step, self.state) = (Some(*step), state),
             Next::Connected(connected) => (self.step, self.connected) = (None, Some(*connected)),
-            Next::Failed(failure) => panic!("it ended: {failure:?}"),
+            Next::Unfit { .. } | Next::Failed(_) => panic!("it ended: {next:?}"),
         }
     }
 

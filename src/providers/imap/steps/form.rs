@@ -14,6 +14,7 @@ pub fn say(key: &str) -> Text {
 pub fn step(name: &str, title: Text, submit: Text) -> Step {
     Step {
         kind: StepKind::Form,
+        url: None,
         name: name.to_owned(),
         title,
         intro: None,
