@@ -110,7 +110,8 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
         keep_deliveries: config.keep_deliveries,
         ..Limits::default()
     };
-    let connect = Connect::new(store, offer.built, absent, cx, limits).await?;
+    let connect =
+        Connect::new(store, offer.built, absent, cx, limits, config.server.public_url.origin()).await?;
     Ok(Core { config, connect, egress, clock, random })
 }
 

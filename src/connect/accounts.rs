@@ -92,26 +92,42 @@ impl Connect {
         Ok((views?, total))
     }
 
-    /// Deletes an account and its secret for good.
+    /// Deletes an account and its secret for good. Its grant is ended at the provider, unless another account uses it.
     ///
     /// # Errors
     /// `NotFound("account")`, `Unavailable`.
     pub async fn delete_account(&self, id: &AccountId) -> Result<()> {
-        let deleted = self
-            .store
-            .write(id.clone(), |id, tx| {
-                Box::pin(async move {
-                    let account = tx.account(id).await?.ok_or(store::Error::NotFound)?;
-                    let facts = [("provider", &*account.provider)];
-                    tx.append_account_event(id, EventKind::AccountDeleted, &facts).await?;
-                    tx.delete_account(id).await
+        // Renewed or repaired at the same moment: the grant to end is the newer one.
+        for _ in 0..3 {
+            let found = self.store.read().await?.account_secret(id).await?;
+            let (account, secret, _) = found.ok_or(Error::NotFound("account"))?;
+            let details: Details = decode(&account.details)?;
+            // A provider that was switched off since cannot be asked; the account goes all the same.
+            let release = match self.provider(&account.provider) {
+                Ok(_) => self.release(&account.provider, &details.identity, &decode(&secret)?)?,
+                Err(_) => None,
+            };
+            let deleted = self
+                .store
+                .write((account, release), |(account, release), tx| {
+                    Box::pin(async move {
+                        let id = &account.id;
+                        let facts = [("provider", &*account.provider)];
+                        tx.append_account_event(id, EventKind::AccountDeleted, &facts).await?;
+                        if let Some(release) = release {
+                            tx.insert_release(release).await?;
+                        }
+                        tx.delete_account(id, account.version).await
+                    })
                 })
-            })
-            .await;
-        match deleted {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(store::Error::NotFound) => Err(Error::NotFound("account")),
-            Err(error) => Err(error.into()),
+                .await;
+            match deleted {
+                Ok(()) => return Ok(()),
+                Err(store::Error::NotFound) => return Err(Error::NotFound("account")),
+                Err(store::Error::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(Error::Conflict)
     }
 }

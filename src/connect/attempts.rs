@@ -9,10 +9,11 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use super::claims::holds;
+use super::returns::Leaving;
 use super::settle::{Outcome, Settling};
-use super::{Connect, Error, Result, SessionView, View, decode};
+use super::{Connect, Error, Result, SessionView, View, choose, decode};
 use crate::contract::{
-    Action, Actor, Answer, Context, FieldKind, Next, Notice, State, Step, Text, Tone, Trouble,
+    Action, Actor, Allowance, Answer, Context, FieldKind, Next, Notice, State, Step, Text, Tone, Trouble,
 };
 use crate::kernel::figures::figures;
 use crate::kernel::ids::SessionId;
@@ -50,6 +51,24 @@ pub(super) struct Shown {
     pub(super) state: State,
 }
 
+/// Who answers.
+#[derive(Clone, Copy)]
+enum Holder<'a> {
+    /// The browser with this cookie.
+    Browser(Option<&'a str>),
+    /// Somebody whose word was checked elsewhere.
+    Nobody,
+}
+
+impl Holder<'_> {
+    fn may_answer(self, session: &Session) -> bool {
+        match self {
+            Self::Browser(cookie) => holds(session, cookie),
+            Self::Nobody => true,
+        }
+    }
+}
+
 /// A taken attempt, on its way to its provider.
 struct Taken {
     session: Session,
@@ -74,25 +93,52 @@ impl Connect {
         version: i64,
         answer: Answer,
     ) -> Result<(SessionView, View)> {
-        match self.take(id, cookie, version, &answer).await? {
-            Some(taken) => {
-                let connect = self.clone();
-                // The call goes on when the browser goes away: whoever comes back finds its result.
-                let span = tracing::info_span!(
-                    target: traces::TARGET,
-                    "wizard.answer",
-                    session.id = %taken.session.id,
-                    provider = taken.attempt.provider,
-                    step = taken.shown.step.name,
-                );
-                let span = traces::below(span, taken.session.trace.as_ref());
-                let call = async move { connect.call(taken, answer).await };
-                let call = tokio::spawn(call.instrument(span));
-                call.await.map_err(|error| Error::internal("asking the provider", error))??;
-            }
+        // What only the engine says is no answer of a person.
+        if matches!(answer.action, Action::Returned | Action::Decided { .. }) {
+            return self.view(id, cookie).await;
+        }
+        self.answer_with(id, cookie, version, answer, None).await
+    }
+
+    /// The same with what was brought back, which is taken out in the write that takes the attempt: a code that a
+    /// killed process may have exchanged is never exchanged again.
+    pub(super) async fn answer_with(
+        &self,
+        id: &SessionId,
+        cookie: Option<&str>,
+        version: i64,
+        answer: Answer,
+        parked: Option<String>,
+    ) -> Result<(SessionView, View)> {
+        match self.take(id, Holder::Browser(cookie), version, &answer, parked).await? {
+            Some(taken) => self.ask(taken, answer).await?,
             None => self.wait(id, cookie).await?,
         }
         self.view(id, cookie).await
+    }
+
+    /// Answers the step with this version on behalf of somebody who does not hold the session.
+    pub(super) async fn answer_for(&self, id: &SessionId, version: i64, answer: Answer) -> Result<()> {
+        match self.take(id, Holder::Nobody, version, &answer, None).await? {
+            Some(taken) => self.ask(taken, answer).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn ask(&self, taken: Taken, answer: Answer) -> Result<()> {
+        let connect = self.clone();
+        // The call goes on when the browser goes away: whoever comes back finds its result.
+        let span = tracing::info_span!(
+            target: traces::TARGET,
+            "wizard.answer",
+            session.id = %taken.session.id,
+            provider = taken.attempt.provider,
+            step = taken.shown.step.name,
+        );
+        let span = traces::below(span, taken.session.trace.as_ref());
+        let call = async move { connect.call(taken, answer).await };
+        let call = tokio::spawn(call.instrument(span));
+        call.await.map_err(|error| Error::internal("asking the provider", error))?
     }
 
     /// Answers the first step with an address that was typed before it, where it asks for an address and nothing
@@ -114,14 +160,15 @@ impl Connect {
     async fn take(
         &self,
         id: &SessionId,
-        cookie: Option<&str>,
+        holder: Holder<'_>,
         version: i64,
         answer: &Answer,
+        parked: Option<String>,
     ) -> Result<Option<Taken>> {
         let mut db = self.store.read().await?;
         let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
         let now = self.now();
-        if !holds(&session, cookie) || session.state_at(now) != SessionState::Open {
+        if !holder.may_answer(&session) || session.state_at(now) != SessionState::Open {
             return Ok(None);
         }
         let attempt_id = session.attempt_id.as_ref().ok_or(Error::NotFound("attempt"))?;
@@ -134,11 +181,14 @@ impl Connect {
         let by = Token::new(self.random()).hash();
         let spends = shown.step.asks_secret() && answer.action == Action::Submit;
         let connects = (self.limits.connects_per_session - session.connects).clamp(0, SET_ASIDE);
-        let context = (session.clone(), attempt.clone(), by.clone(), (spends, connects), now);
+        let context = (session.clone(), attempt.clone(), by.clone(), (spends, connects), (parked, now));
         let taken = self
             .store
-            .write(context, |(session, attempt, by, (spends, connects), now), tx| {
+            .write(context, |(session, attempt, by, (spends, connects), (parked, now)), tx| {
                 Box::pin(async move {
+                    if let Some(parked) = parked {
+                        tx.take_parked(parked).await?;
+                    }
                     // The session is written too, so that a claim and an answer can never both win.
                     let mut update = SessionUpdate::from(session);
                     update.secrets_tried += i64::from(*spends);
@@ -162,14 +212,21 @@ impl Connect {
     /// Asks the provider and saves what follows.
     async fn call(&self, taken: Taken, answer: Answer) -> Result<()> {
         let Taken { session, attempt, shown, by, spends, connects } = taken;
-        let cx = Context { allowance: self.cx.allowance.granting(connects), ..self.cx.clone() };
-        let asked = shown.step.name.clone();
         let left = self.limits.secrets_per_session - session.secrets_tried - i64::from(spends);
+        let allowance = self.cx.allowance.granting(connects);
+        let (asked, began) = (shown.step.name.clone(), self.now());
         let outcome = if left < 0 {
             Outcome::Failed { code: TRIED.to_owned() }
+        } else if let Some(choice) = choose::choice(&session, &attempt, &answer) {
+            match self.hold(&attempt, &by, self.choose(&session, choice, &answer, &allowance)).await {
+                None => return Ok(()),
+                Some(Ok(chosen)) => chosen,
+                Some(Err(trouble)) => Outcome::step(again(shown.step, &trouble), shown.state),
+            }
         } else {
             let provider = self.provider(&attempt.provider)?.clone();
-            let before = shown.step.clone();
+            let leaving = self.leaving(&attempt.provider, &session.id);
+            let cx = self.context(&allowance, &leaving);
             let call = provider.answer(&cx, shown.state.clone(), answer);
             let span = tracing::info_span!(
                 target: traces::TARGET,
@@ -182,17 +239,8 @@ impl Connect {
             figures().provider(&attempt.provider, begun.elapsed());
             match called {
                 None => return Ok(()),
-                Some(Ok(Next::Step { mut step, state } | Next::Unfit { mut step, state, .. })) => {
-                    step.attempts_left = step.asks_secret().then(|| u32::try_from(left).unwrap_or(0));
-                    Outcome::Step { step, state }
-                }
-                Some(Ok(Next::Connected(connected))) => {
-                    self.recognise(&session, &attempt, *connected).await?
-                }
-                Some(Ok(Next::Failed(failure))) => Outcome::Failed { code: failure.code },
-                Some(Err(trouble)) => {
-                    Outcome::Step { step: Box::new(again(before, &trouble)), state: shown.state }
-                }
+                Some(Ok(next)) => self.outcome(&session, &attempt, next, leaving, left).await?,
+                Some(Err(trouble)) => Outcome::step(again(shown.step, &trouble), shown.state),
             }
         };
         // The last try was no good: the same form once more could only be refused. Another step may have a way on.
@@ -202,8 +250,36 @@ impl Connect {
             }
             outcome => outcome,
         };
-        let unused = i64::from(cx.allowance.left());
-        self.settle(Settling { session: session.id, attempt, outcome, unused }).await
+        let unused = i64::from(allowance.left());
+        self.settle(Settling { session: session.id, attempt, outcome, unused, began }).await
+    }
+
+    /// What a provider may use for one call.
+    pub(super) fn context(&self, allowance: &Allowance, leaving: &Leaving) -> Context {
+        Context { allowance: allowance.clone(), returns: leaving.returns.clone(), ..self.cx.clone() }
+    }
+
+    /// What a provider's answer comes to.
+    pub(super) async fn outcome(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        next: Next,
+        leaving: Leaving,
+        left: i64,
+    ) -> Result<Outcome> {
+        let (mut step, state, release) = match next {
+            Next::Step { step, state } => (step, state, None),
+            Next::Unfit { step, state, signed } => {
+                let release = self.release(&attempt.provider, &signed.identity, &signed.secret)?;
+                (step, state, release)
+            }
+            Next::Connected(connected) => return self.recognise(session, attempt, *connected).await,
+            Next::Failed(failure) => return Ok(Outcome::Failed { code: failure.code }),
+        };
+        step.attempts_left = step.asks_secret().then(|| u32::try_from(left).unwrap_or(0));
+        choose::offer(session, &mut step);
+        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None })
     }
 
     /// Runs a provider's call under its deadline while saying that we live; `None` when the attempt was lost.

@@ -1,16 +1,22 @@
 //! Claims: a person's POST binds the session to that browser. A GET spends nothing; a later claim from another
 //! browser takes over only when it says so explicitly, inherits nothing, and never while an answer is being checked.
 
+use std::time::Duration;
+
 use tracing::Instrument;
 
+use super::choose::CHOOSING;
 use super::{Connect, Error, Result, SessionView, encode};
-use crate::contract::{Begin, Next, Target};
+use crate::contract::{StepKind, Target};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::random::{Token, hash};
 use crate::kernel::traces;
 use crate::kernel::words::{AttemptState, EventKind, Purpose, SessionState};
 use crate::store::{self, Attempt, Session, SessionUpdate, Wake};
+
+/// How long a session can be handed over to another browser.
+const HANDOVER: Duration = Duration::from_secs(300);
 
 /// How a browser stands to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +52,15 @@ pub enum Door<'a> {
     Pair(&'a SessionId, &'a str),
     /// By its id: the backend that made it, with its key.
     Id(&'a SessionId),
+    /// By what its holder was given to go on in another browser.
+    Handover(&'a str),
+}
+
+impl Door<'_> {
+    /// Whether whoever comes this way was sent by the session's holder, so that taking it over needs no second word.
+    pub fn is_handover(&self) -> bool {
+        matches!(self, Self::Handover(_))
+    }
 }
 
 /// What a link leads to, for a browser that has done nothing yet.
@@ -82,6 +97,8 @@ struct Claiming {
     limit: i64,
     now: Millis,
     attempt: Attempt,
+    /// The hash of the way back from where its step sends the person.
+    way_back: Option<String>,
 }
 
 impl Connect {
@@ -103,6 +120,14 @@ impl Connect {
                 db.session_by_link(&hash(secret)).await?.filter(|session| session.id == *id)
             }
             Door::Id(id) => db.session(id).await?,
+            Door::Handover(text) => match self.handed_over(text) {
+                // It is good for leaving the claim that it was made under, so once.
+                Some((id, claim_no)) => db
+                    .session(&id)
+                    .await?
+                    .filter(|session| session.claim_no == claim_no || session.claim_no == claim_no + 1),
+                None => None,
+            },
         };
         let session = session.ok_or(Error::NotFound("link"))?;
         let attempt = match &session.attempt_id {
@@ -149,7 +174,12 @@ impl Connect {
             let session = &look.view.session;
             let allowed = match look.standing {
                 Standing::Unclaimed => true,
-                Standing::Elsewhere { busy: false } => takeover,
+                Standing::Elsewhere { busy: false } => match door {
+                    Door::Handover(text) => {
+                        self.handed_over(text).is_some_and(|(_, claim_no)| claim_no == session.claim_no)
+                    }
+                    _ => takeover,
+                },
                 Standing::Mine => {
                     let (id, expires_at) = (session.id.clone(), session.expires_at);
                     return Ok(Claim::Held { id, cookie: None, expires_at });
@@ -178,13 +208,15 @@ impl Connect {
                 takeover,
             );
             let span = traces::below(span, session.trace.as_ref());
+            let (attempt, way_back) = self.first_attempt(&look, host).instrument(span).await?;
             let claiming = Claiming {
                 id: session.id.clone(),
                 cookie_hash: cookie.hash(),
-                takeover,
+                takeover: takeover || door.is_handover(),
                 limit: self.limits.takeovers,
                 now: self.now(),
-                attempt: self.begin(&look, host).instrument(span).await?,
+                attempt,
+                way_back,
             };
             match self.store.write(claiming, |claiming, tx| Box::pin(claim(claiming, tx))).await {
                 Ok(()) => {
@@ -205,40 +237,65 @@ impl Connect {
         Token::made(self.marker.mark("claim", &[id.as_str(), &claim_no.to_string(), before]))
     }
 
-    /// The attempt that a claim starts with. It is stored with the claim, so a claimed session always has one.
-    async fn begin(&self, look: &Look, host: &str) -> Result<Attempt> {
+    /// What lets another browser go on with this session, once and within five minutes; `None` for a browser that does
+    /// not hold it.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`.
+    pub async fn hand_over(&self, id: &SessionId, cookie: Option<&str>) -> Result<Option<String>> {
+        let session = self.store.read().await?.session(id).await?.ok_or(Error::NotFound("session"))?;
+        let now = self.now();
+        if !holds(&session, cookie) || session.state_at(now) != SessionState::Open {
+            return Ok(None);
+        }
+        let until = now.after(HANDOVER).0.to_string();
+        Ok(Some(self.handover(id, session.claim_no, &until)))
+    }
+
+    fn handover(&self, id: &SessionId, claim_no: i64, until: &str) -> String {
+        let mark = self.marker.mark("handover", &[id.as_str(), &claim_no.to_string(), until]);
+        format!("{id}.{claim_no}.{until}.{mark}")
+    }
+
+    /// The session and the claim that a handover was made under, if we made it and it is in time.
+    fn handed_over(&self, text: &str) -> Option<(SessionId, i64)> {
+        let [id, claim_no, until, _] = text.split('.').collect::<Vec<_>>().try_into().ok()?;
+        let (id, claim_no): (SessionId, i64) = (id.parse().ok()?, claim_no.parse().ok()?);
+        let in_time = until.parse().is_ok_and(|until| Millis(until) >= self.now());
+        // Compared as hashes, so that how long it takes tells nothing.
+        let ours = hash(&self.handover(&id, claim_no, until)) == hash(text);
+        (in_time && ours).then_some((id, claim_no))
+    }
+
+    /// The attempt that a claim starts with, and the hash of the way back from where its step sends the person. It is
+    /// stored with the claim, so a claimed session always has one.
+    async fn first_attempt(&self, look: &Look, host: &str) -> Result<(Attempt, Option<String>)> {
         let session = &look.view.session;
-        let slug = session.providers.first().ok_or(Error::ProviderUnavailable)?;
-        let provider = self.provider(slug)?;
-        let method = *provider.about().methods.first().ok_or(Error::ProviderUnavailable)?;
-        let begin = Begin {
-            method,
-            email: look.view.request.email.clone(),
-            target: self.target(session).await?,
-            force_consent: look.view.request.force_consent,
-        };
-        let (step, state) = match provider.begin(&self.cx, begin).await {
-            Ok(Next::Step { step, state }) => (step, state),
-            Ok(_) => return Err(Error::internal("beginning", "the provider gave no step")),
-            Err(trouble) => return Err(Error::internal("beginning", trouble)),
+        let begun = match self.likely(session, look.view.request.email.as_deref()) {
+            Some(slug) => {
+                let email = look.view.request.email.clone();
+                self.begin(session, &slug, email, &self.cx.allowance).await?
+            }
+            None => self.begin_choosing(session, look.view.request.email.as_deref()),
         };
         let now = self.now();
-        Ok(Attempt {
+        let way_back = (begun.step.kind == StepKind::Redirect).then(|| begun.leaving.hash());
+        let attempt = Attempt {
             id: AttemptId::new(now, self.random()),
             session_id: session.id.clone(),
             claim_no: session.claim_no + 1,
-            provider: slug.clone(),
-            method: encode(&method)
-                .map(|word| String::from_utf8_lossy(&word).trim_matches('"').to_owned())?,
+            provider: begun.chosen.provider,
+            method: begun.chosen.method,
             host: host.to_owned(),
             state: AttemptState::Live,
-            shown: encode(&super::attempts::Shown { step: *step, state })?,
+            shown: encode(&super::attempts::Shown { step: *begun.step, state: begun.state })?,
             version: 1,
             busy_by: None,
             busy_until: None,
             created_at: now,
             updated_at: now,
-        })
+        };
+        Ok((attempt, way_back))
     }
 
     /// The account that a reconnect is for.
@@ -304,14 +361,19 @@ async fn claim(claiming: &Claiming, tx: &mut store::Tx) -> store::Result<()> {
     update.claim_no = session.claim_no + 1;
     update.claimed_at = Some(claiming.now);
     update.attempt_id = Some(claiming.attempt.id.clone());
-    update.provider = Some(claiming.attempt.provider.clone());
+    let chosen = Some(&*claiming.attempt.provider).filter(|slug| *slug != CHOOSING);
+    update.provider = chosen.map(str::to_owned);
     tx.update_session(&claiming.id, session.version, &update).await?;
     if let Some(left) = &session.attempt_id {
         tx.end_attempt(left, claiming.now).await?;
         tx.wake(Wake::Attempt(left.as_str().to_owned()));
     }
     tx.insert_attempt(&claiming.attempt).await?;
+    if let Some(way_back) = &claiming.way_back {
+        tx.insert_return(way_back, &claiming.attempt.id, claiming.attempt.version).await?;
+    }
     let kind = if took_over { EventKind::SessionTakenOver } else { EventKind::SessionOpened };
-    tx.append_session_event(&claiming.id, kind, &[("provider", &claiming.attempt.provider)]).await?;
+    let facts: Vec<_> = chosen.into_iter().map(|slug| ("provider", slug)).collect();
+    tx.append_session_event(&claiming.id, kind, &facts).await?;
     Ok(())
 }

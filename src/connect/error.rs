@@ -26,6 +26,9 @@ pub enum Error {
     /// The provider was switched off after the session was made.
     #[error("the provider is not available any more")]
     ProviderUnavailable,
+    /// The account's provider gave no definite answer; asking again later helps. The code says what was in the way.
+    #[error("the provider gave no definite answer: {0}")]
+    NoAnswer(&'static str),
     /// The database is out of reach.
     #[error("the database is not available: {0}")]
     Unavailable(String),

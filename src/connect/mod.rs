@@ -4,12 +4,16 @@
 
 mod accounts;
 mod attempts;
+mod choose;
 mod claims;
 mod deliveries;
 mod ending;
 mod error;
+mod grants;
 mod keys;
+mod releases;
 mod repeats;
+mod returns;
 mod secrets;
 mod sessions;
 mod settle;
@@ -21,11 +25,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::AccountView;
+pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
+pub use grants::{Given, Missing};
 pub use keys::{CREDENTIALS, MANAGE, NewKey};
 pub use repeats::{Once, Repeat, Turn};
+pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};
 pub use sessions::{CreatedSession, Goal, NewSession, Page, SessionView};
 pub use view::{View, Watching};
@@ -92,6 +99,8 @@ pub struct Connect {
     absent: Arc<BTreeMap<String, Absence>>,
     cx: Context,
     limits: Limits,
+    /// The public URL, for what is registered at providers.
+    origin: Arc<str>,
 }
 
 impl Connect {
@@ -105,9 +114,11 @@ impl Connect {
         absent: BTreeMap<String, Absence>,
         cx: Context,
         limits: Limits,
+        origin: &str,
     ) -> Result<Self> {
         let marker = store.marker().await?;
-        Ok(Self { store, marker, catalogue: Arc::new(catalogue), absent: Arc::new(absent), cx, limits })
+        let (catalogue, absent, origin) = (Arc::new(catalogue), Arc::new(absent), origin.into());
+        Ok(Self { store, marker, catalogue, absent, cx, limits, origin })
     }
 
     /// The providers that can be used, in the order they are offered.

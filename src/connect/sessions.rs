@@ -156,6 +156,13 @@ impl Connect {
             let rule = format!("must be in the future (it is {now} here)");
             broken.push(Broken { field: "expires_at", rule });
         }
+        if let Some(url) = &new.request.success_redirect_url
+            && self.is_callback(url)
+        {
+            let rule = "is where providers send people back to this server; give the address of your product where \
+                        people shall end up, and register this one at the provider";
+            broken.push(Broken { field: "success_redirect_url", rule: rule.to_owned() });
+        }
         let host = |url: &String| Some(Url::parse(url).ok()?.host_str()?.to_owned());
         if let Some(host) = new.request.notify_url.as_ref().and_then(host)
             && !self.cx.egress.may_reach(&host)
@@ -165,6 +172,13 @@ impl Connect {
             broken.push(Broken { field: "notify_url", rule: rule.to_owned() });
         }
         broken
+    }
+
+    /// Whether an address is one of ours that only providers send people to.
+    fn is_callback(&self, url: &str) -> bool {
+        let Ok(url) = Url::parse(url) else { return false };
+        let ours = url.origin().ascii_serialization().eq_ignore_ascii_case(&self.origin);
+        ours && url.path().trim_start_matches('/').starts_with("providers/")
     }
 
     fn notify_endpoint(

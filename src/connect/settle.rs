@@ -2,33 +2,56 @@
 //! the session's being open are checked once more, and in which the facts become true together with their events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::attempts::Shown;
-use super::ending;
-use super::{Connect, Details, Error, Result, decode, encode};
-use crate::contract::{Begin, Connected, Next, Notice, State, Step, Text, Tone};
+use super::choose::{self, Begun, Chosen};
+use super::returns::Leaving;
+use super::{Connect, Details, Error, Result, decode, encode, ending};
+use crate::contract::{Connected, Notice, State, Step, StepKind, Text, Tone};
 use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
 use crate::kernel::words::{AttemptState, EventKind, Purpose, SessionState, Status};
-use crate::store::{self, Account, AccountUpdate, Attempt, Session, SessionUpdate, Tx, Wake};
+use crate::store::{self, Account, AccountUpdate, Attempt, Release, Session, SessionUpdate, Tx, Wake};
+
+/// How far the clocks of nodes may disagree (readiness sees to it).
+const SKEW: Duration = Duration::from_secs(2);
 
 /// What a provider's answer comes to.
 pub(super) enum Outcome {
     /// Another step, or the same with what was wrong.
-    Step { step: Box<Step>, state: State },
+    Step {
+        step: Box<Step>,
+        state: State,
+        /// The way back, should the step send the person away.
+        leaving: Option<Leaving>,
+        /// A grant that will not do.
+        release: Option<Release>,
+        /// The provider that the attempt is with from now on.
+        chosen: Option<Chosen>,
+    },
     /// Signed in, as the right person.
     Connected(Box<SignedIn>),
     /// It ends here.
     Failed { code: String },
 }
 
+impl Outcome {
+    /// A step that sends nobody away.
+    pub(super) fn step(step: Step, state: State) -> Self {
+        Self::Step { step: Box::new(step), state, leaving: None, release: None, chosen: None }
+    }
+}
+
 /// A completed sign-in, ready for its row.
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) secret: Zeroizing<Vec<u8>>,
+    /// What gives the grant back, should the account not come about.
+    pub(super) release: Option<Release>,
 }
 
 /// An outcome and where it belongs. The attempt has the version that the call was made under.
@@ -38,6 +61,8 @@ pub(super) struct Settling {
     pub(super) outcome: Outcome,
     /// How many of the connections that were set aside for the call it did not make.
     pub(super) unused: i64,
+    /// When the provider began to be asked.
+    pub(super) began: Millis,
 }
 
 /// The same, ready to be written.
@@ -46,13 +71,35 @@ struct Saving {
     attempt: Attempt,
     change: Change,
     unused: i64,
+    began: Millis,
     now: Millis,
 }
 
 enum Change {
-    Step { shown: Zeroizing<Vec<u8>>, name: String, refusal: Option<String> },
+    Step {
+        shown: Zeroizing<Vec<u8>>,
+        name: String,
+        refusal: Option<String>,
+        /// The hash of the way back from where the step sends the person.
+        way_back: Option<String>,
+        release: Option<Release>,
+        chosen: Option<Chosen>,
+    },
     Connected(Box<SignedIn>),
-    Failed { code: String },
+    Failed {
+        code: String,
+    },
+}
+
+impl Change {
+    /// What was granted and is of no use when the change does not come about.
+    fn grant(&self) -> Option<Release> {
+        match self {
+            Self::Step { release, .. } => release.clone(),
+            Self::Connected(signed) => signed.release.clone(),
+            Self::Failed { .. } => None,
+        }
+    }
 }
 
 impl Connect {
@@ -95,7 +142,8 @@ impl Connect {
             updated_at: now,
             status_at: now,
         };
-        Ok(Outcome::Connected(Box::new(SignedIn { account, secret: encode(&signed.secret)? })))
+        let release = self.release(&attempt.provider, &details.identity, &signed.secret)?;
+        Ok(Outcome::Connected(Box::new(SignedIn { account, secret: encode(&signed.secret)?, release })))
     }
 
     async fn target_account(&self, session: &Session) -> Result<Option<Account>> {
@@ -105,7 +153,8 @@ impl Connect {
         }
     }
 
-    /// The wrong account was signed in to: both are named, and the person may choose again.
+    /// The wrong account was signed in to: both are named, and the person may choose again. What they granted is given
+    /// back.
     async fn other_identity(
         &self,
         session: &Session,
@@ -113,38 +162,55 @@ impl Connect {
         target: &Account,
         signed: &Connected,
     ) -> Result<Outcome> {
-        let provider = self.provider(&attempt.provider)?;
-        let method = *provider.about().methods.first().ok_or(Error::ProviderUnavailable)?;
-        let request: super::Request = decode(&session.request)?;
-        let repaired = self.target(session).await?;
-        let begin = Begin { method, email: None, target: repaired, force_consent: request.force_consent };
         let expected: Details = decode(&target.details)?;
-        match provider.begin(&self.cx, begin).await {
-            Ok(Next::Step { mut step, state }) => {
-                // A sign-in name at another server: the names would read the same.
-                let same = expected.profile.label == signed.profile.label;
-                let key = if same { "notice.same_label" } else { "notice.wrong_account" };
-                let text = Text::key(key)
-                    .with("expected", &*expected.profile.label)
-                    .with("found", &*signed.profile.label);
-                let advice =
-                    Some(Text::key(format!("{key}_advice")).with("expected", &*expected.profile.label));
-                step.notice =
-                    Some(Notice { code: "wrong_account".to_owned(), tone: Tone::Refused, text, advice });
-                Ok(Outcome::Step { step, state })
-            }
-            Ok(_) => Err(Error::internal("beginning again", "the provider gave no step")),
-            Err(trouble) => Err(Error::internal("beginning again", trouble)),
-        }
+        let mut begun = self.begin(session, &attempt.provider, None, &self.cx.allowance).await?;
+        // A sign-in name at another server: the names would read the same.
+        let same = expected.profile.label == signed.profile.label;
+        let key = if same { "notice.same_label" } else { "notice.wrong_account" };
+        let text =
+            Text::key(key).with("expected", &*expected.profile.label).with("found", &*signed.profile.label);
+        let advice = Some(Text::key(format!("{key}_advice")).with("expected", &*expected.profile.label));
+        begun.step.notice =
+            Some(Notice { code: "wrong_account".to_owned(), tone: Tone::Refused, text, advice });
+        let release = self.release(&attempt.provider, &signed.identity, &signed.secret)?;
+        let Begun { step, state, leaving, .. } = begun;
+        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None })
+    }
+
+    /// What the person granted just now ends together with what is being ended at this moment: they sign in once more.
+    async fn sign_in_again(&self, saving: &Saving) -> Result<()> {
+        let session = self.store.read().await?.session(&saving.session).await?;
+        let session = session.ok_or(Error::NotFound("session"))?;
+        let mut begun = self.begin(&session, &saving.attempt.provider, None, &self.cx.allowance).await?;
+        begun.step.notice = Some(Notice {
+            code: "grant_ending".to_owned(),
+            tone: Tone::Refused,
+            text: Text::key("notice.ending"),
+            advice: Some(Text::key("notice.ending_advice")),
+        });
+        let Begun { step, state, leaving, .. } = begun;
+        let outcome = Outcome::Step { step, state, leaving: Some(leaving), release: None, chosen: None };
+        let (session, attempt) = (saving.session.clone(), saving.attempt.clone());
+        Box::pin(self.settle(Settling {
+            session,
+            attempt,
+            outcome,
+            unused: saving.unused,
+            began: self.now(),
+        }))
+        .await
     }
 
     /// Saves an outcome. A save that lost (another browser took over, the session ended) is no error: whoever
     /// looks next sees what stands.
     pub(super) async fn settle(&self, settling: Settling) -> Result<()> {
         let change = match settling.outcome {
-            Outcome::Step { step, state } => {
+            Outcome::Step { step, state, leaving, release, chosen } => {
                 let (name, refusal) = (step.name.clone(), step.refusal().map(str::to_owned));
-                Change::Step { shown: encode(&Shown { step: *step, state })?, name, refusal }
+                let leaves = step.kind == StepKind::Redirect;
+                let way_back = leaving.filter(|_| leaves).map(|leaving| leaving.hash());
+                let shown = encode(&Shown { step: *step, state })?;
+                Change::Step { shown, name, refusal, way_back, release, chosen }
             }
             Outcome::Connected(signed) => Change::Connected(signed),
             Outcome::Failed { code } => Change::Failed { code },
@@ -154,6 +220,7 @@ impl Connect {
             attempt: settling.attempt,
             change,
             unused: settling.unused,
+            began: settling.began,
             now: self.now(),
         });
         // Two first connections of one identity under one name at the same moment: the second round finds the
@@ -161,18 +228,20 @@ impl Connect {
         for _ in 0..3 {
             let saved = self.store.write(saving.clone(), |saving, tx| Box::pin(save(saving, tx))).await;
             match saved {
-                Ok(true) => {
+                Ok(Saved::Done) => {
                     tell(&saving);
                     return Ok(());
                 }
-                Ok(false) => {
+                Ok(Saved::Ending) => return self.sign_in_again(&saving).await,
+                Ok(Saved::Lost) => {
                     tracing::info!(session.id = %saving.session, "an answer came too late to count");
-                    return Ok(());
+                    return self.give_back(saving.change.grant()).await;
                 }
                 Err(store::Error::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+        self.give_back(saving.change.grant()).await?;
         Err(Error::Conflict)
     }
 }
@@ -200,12 +269,29 @@ fn tell(saving: &Saving) {
     }
 }
 
-/// Writes an outcome down; `false` when it lost and nothing was written.
-async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
-    let Saving { session: id, attempt, change, unused, now } = saving;
+/// What became of a save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Saved {
+    /// It is written.
+    Done,
+    /// It came too late; nothing was written.
+    Lost,
+    /// A grant of the same person is being ended at this moment; nothing was written.
+    Ending,
+}
+
+/// Writes an outcome down.
+async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
+    let Saving { session: id, attempt, change, unused, now, .. } = saving;
     let session = tx.session(id).await?.ok_or(store::Error::NotFound)?;
     if session.state_at(*now) != SessionState::Open || session.claim_no != attempt.claim_no {
-        return Ok(false);
+        return Ok(Saved::Lost);
+    }
+    if let Change::Connected(signed) = change {
+        let fresh = &signed.account;
+        if !tx.keep_grants(&fresh.provider, &fresh.identity_mark, saving.began.before(SKEW)).await? {
+            return Ok(Saved::Ending);
+        }
     }
     let (state, shown): (_, &[u8]) = match change {
         Change::Step { shown, .. } => (AttemptState::Live, shown),
@@ -215,14 +301,24 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
     };
     match tx.save_attempt(&attempt.id, attempt.version, state, shown, *now).await {
         Ok(()) => {}
-        Err(store::Error::Conflict) => return Ok(false),
+        Err(store::Error::Conflict) => return Ok(Saved::Lost),
         Err(error) => return Err(error),
     }
     tx.wake(Wake::Attempt(attempt.id.as_str().to_owned()));
     let mut update = SessionUpdate::from(&session);
     update.connects -= unused;
     match change {
-        Change::Step { name, refusal, .. } => {
+        Change::Step { name, refusal, way_back, release, chosen, .. } => {
+            if let Some(way_back) = way_back {
+                tx.insert_return(way_back, &attempt.id, attempt.version + 1).await?;
+            }
+            if let Some(release) = release {
+                tx.insert_release(release).await?;
+            }
+            if let Some(chosen) = chosen {
+                tx.choose_provider(&attempt.id, &chosen.provider, &chosen.method).await?;
+                update.provider = Some(chosen.provider.clone()).filter(|slug| slug != choose::CHOOSING);
+            }
             if let Some(code) = refusal {
                 update.cause = Some(code.clone());
                 let facts = [("provider", &*attempt.provider), ("step", name), ("cause", code)];
@@ -250,7 +346,7 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<bool> {
     }
     // Nobody else writes this row inside our transaction, and events only raise its event number.
     tx.update_session(id, session.version, &update).await?;
-    Ok(true)
+    Ok(Saved::Done)
 }
 
 fn end(update: &mut SessionUpdate, state: SessionState, now: Millis) {

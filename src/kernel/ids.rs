@@ -83,6 +83,8 @@ ids! {
     EndpointId = "ep_";
     /// One event on its way to one endpoint.
     DeliveryId = "dlv_";
+    /// A grant on its way back to its provider.
+    ReleaseId = "rel_";
     /// An API key (not the key itself).
     ApiKeyId = "key_";
     /// One HTTP request.

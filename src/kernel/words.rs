@@ -115,8 +115,20 @@ words! {
         AccountConnected = "account.connected",
         /// An account was repaired in place.
         AccountReconnected = "account.reconnected",
+        /// An account stopped working; its cause says why.
+        AccountBroken = "account.broken",
         /// An account was deleted.
         AccountDeleted = "account.deleted",
+    }
+
+    /// Where a grant stands that is no longer needed.
+    ReleaseState {
+        /// Waits to be ended at its provider.
+        Due = "due",
+        /// May be being ended at this moment.
+        Ending = "ending",
+        /// Was ended a moment ago: what its person granted before that is gone, too.
+        Ended = "ended",
     }
 
     /// Where a delivery stands.

@@ -22,7 +22,9 @@ use minijinja::Environment;
 
 pub use assets::Asset;
 pub use brand::Brand;
-pub use page::{Busy, Frame, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome};
+pub use page::{
+    Busy, Frame, Handover, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome,
+};
 
 use crate::contract;
 use assets::Assets;

@@ -47,6 +47,8 @@ pub enum Page<'a> {
     Success(Success<'a>),
     /// On the way to another site.
     Leaving(Leaving<'a>),
+    /// On the way to another browser.
+    Handover(Handover<'a>),
     /// Something is in the way.
     Problem(Problem<'a>),
 }
@@ -112,6 +114,17 @@ pub struct Leaving<'a> {
     pub url: &'a str,
     /// Its host, as shown.
     pub host: &'a str,
+}
+
+/// On the way to another browser: the provider turns away those that are part of another app.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover<'a> {
+    /// What to open there.
+    pub url: &'a str,
+    /// The provider's slug.
+    pub provider: &'a str,
+    /// The page to come back to here.
+    pub here: &'a str,
 }
 
 /// Something is in the way.
@@ -185,8 +198,19 @@ kinds! {
     TooManyTries = "too_many_tries",
     /// So many mail servers were tried that no more are.
     TooManyConnects = "too_many_connects",
+    /// An administrator approved: no problem at all, but nothing is to be done here.
+    ApprovalGiven = "approval_given",
+    /// An administrator did not approve.
+    ApprovalRefused = "approval_refused",
     /// Our own mistake.
     ServerError = "server_error",
     /// Asks whether to stop.
     Cancelling = "cancelling",
+}
+
+impl ProblemKind {
+    /// Whether something went wrong, so that the page has something to quote to support.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Cancelling | Self::ApprovalGiven | Self::ApprovalRefused)
+    }
 }

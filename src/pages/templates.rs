@@ -13,13 +13,14 @@ use super::catalog::{Catalog, Message};
 use super::icons;
 
 /// Name and source of every template.
-pub(super) const TEMPLATES: [(&str, &str); 8] = [
+pub(super) const TEMPLATES: [(&str, &str); 9] = [
     ("layout.html", include_str!("../../templates/layout.html")),
     ("welcome.html", include_str!("../../templates/welcome.html")),
     ("step.html", include_str!("../../templates/step.html")),
     ("busy.html", include_str!("../../templates/busy.html")),
     ("success.html", include_str!("../../templates/success.html")),
     ("leaving.html", include_str!("../../templates/leaving.html")),
+    ("handover.html", include_str!("../../templates/handover.html")),
     ("problem.html", include_str!("../../templates/problem.html")),
     ("reference.html", include_str!("../../templates/reference.html")),
 ];

@@ -6,8 +6,8 @@ use minijinja::{Value, context};
 
 use super::catalog::Catalog;
 use super::fields;
-use super::page::{Busy, Frame, Leaving, Page, Problem, ProblemKind, StepPage, Success, Welcome};
-use crate::contract::{Text, Tone};
+use super::page::{Busy, Frame, Handover, Leaving, Page, Problem, ProblemKind, StepPage, Success, Welcome};
+use crate::contract::{StepKind, Text, Tone};
 
 /// Below this many tries left the person is told.
 const FEW_TRIES: u32 = 3;
@@ -42,6 +42,7 @@ impl<'a> View<'a> {
             Page::Busy(busy) => view.busy(busy),
             Page::Success(success) => view.success(success),
             Page::Leaving(leaving) => view.leaving(leaving),
+            Page::Handover(handover) => view.handover(handover),
             Page::Problem(problem) => view.problem(problem),
         }
         view
@@ -138,10 +139,12 @@ impl<'a> View<'a> {
         let help = step.help.iter().map(|help| {
             context! { text => self.say(&help.text), url => help.url.as_deref().filter(|url| https(url)) }
         });
-        let ways = step
-            .alternatives
-            .iter()
-            .map(|way| context! { name => way.name.as_str(), label => self.say(&way.label) });
+        // Where one is chosen, the ways on are what the step is about.
+        let choosing = step.kind == StepKind::Choose;
+        let ways = step.alternatives.iter().map(|way| {
+            let slug = way.name.rsplit(':').next();
+            context! { name => way.name.as_str(), label => self.say(&way.label), slug => slug.filter(|_| choosing) }
+        });
         let body = context! {
             action => page.action,
             version => page.version,
@@ -160,6 +163,9 @@ impl<'a> View<'a> {
             username => step.username.as_deref(),
             few_left => step.attempts_left.filter(|left| *left <= FEW_TRIES),
             submit => self.say(&step.submit),
+            choosing,
+            pass_on => step.url.as_deref().filter(|url| step.kind == StepKind::Wait && https(url)),
+            leaves => step.kind == StepKind::Redirect,
             ways => ways.collect::<Vec<_>>(),
         };
         self.set("step.html", body);
@@ -194,10 +200,23 @@ impl<'a> View<'a> {
         self.set("leaving.html", context! { url, host => page.host });
     }
 
+    fn handover(&mut self, page: &Handover<'a>) {
+        self.titled("handover.title");
+        let provider = self.name(page.provider);
+        let provider = provider.map(|key| self.catalog.plain(self.frame.locale, &key, &BTreeMap::new()));
+        let body = context! {
+            url => page.url,
+            emblem_of => page.provider,
+            provider => provider.unwrap_or_default(),
+            here => page.here,
+        };
+        self.set("handover.html", body);
+    }
+
     fn problem(&mut self, page: &Problem<'a>) {
         let word = page.kind.as_str();
         let heading = format!("problem.{word}.title");
-        self.failure = page.kind != ProblemKind::Cancelling;
+        self.failure = page.kind.is_failure();
         self.titled(&heading);
         let home = page.home_url.filter(|url| harmless(url));
         let cancelling = page.kind == ProblemKind::Cancelling;
@@ -297,13 +316,14 @@ fn drawing(kind: ProblemKind) -> &'static str {
         | ProblemKind::TooManyTakeovers
         | ProblemKind::StraySignIn
         | ProblemKind::CookieMissing => "window",
-        ProblemKind::Used => "check",
+        ProblemKind::Used | ProblemKind::ApprovalGiven => "check",
         ProblemKind::Failed | ProblemKind::CrossSite | ProblemKind::ServerError => "alert",
         ProblemKind::UnknownLink
         | ProblemKind::Cancelled
         | ProblemKind::Revoked
         | ProblemKind::NotFound
         | ProblemKind::WrongHost
+        | ProblemKind::ApprovalRefused
         | ProblemKind::Cancelling => "info",
     }
 }

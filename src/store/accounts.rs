@@ -84,7 +84,10 @@ macro_rules! select {
 
 impl Db {
     fn lift_account(&self, row: &AnyRow) -> Result<Account> {
-        let mut columns = Columns::of(TABLE, row);
+        self.lift_account_from(&mut Columns::of(TABLE, row))
+    }
+
+    fn lift_account_from(&self, columns: &mut Columns<'_>) -> Result<Account> {
         let id: AccountId = columns.word(|id| id.parse().ok())?;
         let version = columns.int()?;
         Ok(Account {
@@ -111,6 +114,29 @@ impl Db {
         let found =
             sqlx::query(select!("WHERE id = $1")).bind(id.as_str()).fetch_optional(self.conn()).await?;
         found.as_ref().map(|row| self.lift_account(row)).transpose()
+    }
+
+    /// The account with this id, its secret and until when somebody renews it.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn account_secret(
+        &mut self,
+        id: &AccountId,
+    ) -> Result<Option<(Account, Zeroizing<Vec<u8>>, Option<Millis>)>> {
+        // Two statements would see two versions.
+        let found = sqlx::query(concat!(
+            "SELECT id, version, provider, status, cause, identity_mark, name_mark, details, seq, created_at, ",
+            "updated_at, status_at, secret, busy_until FROM accounts WHERE id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.conn())
+        .await?;
+        let Some(row) = found else { return Ok(None) };
+        let mut columns = Columns::of(TABLE, &row);
+        let account = self.lift_account_from(&mut columns)?;
+        let secret = self.open(TABLE, SECRET, id.as_str(), account.version, &columns.bytes()?)?;
+        Ok(Some((account, secret, columns.maybe_time()?)))
     }
 
     /// The account of this identity that was connected under this name.
@@ -208,7 +234,7 @@ impl Tx {
         let secret = self.seal(TABLE, SECRET, id.as_str(), version, &update.secret);
         let done = sqlx::query(
             "UPDATE accounts SET status_at = CASE WHEN status = $1 THEN status_at ELSE $5 END, status = $1, cause = $2, \
-             details = $3, secret = $4, updated_at = $5, version = $6 WHERE id = $7 AND version = $8",
+             details = $3, secret = $4, updated_at = $5, version = $6, busy_by = NULL, busy_until = NULL WHERE id = $7 AND version = $8",
         )
         .bind(update.status.as_str())
         .bind(update.cause.as_deref())
@@ -223,13 +249,59 @@ impl Tx {
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
 
-    /// Removes an account and its secret for good; `false` when there is none.
+    /// Takes hold of an account for the one call that renews its credentials. It may be repaired or deleted all the
+    /// same, which raises its version or takes it away.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub async fn delete_account(&mut self, id: &AccountId) -> Result<bool> {
-        let done =
-            sqlx::query("DELETE FROM accounts WHERE id = $1").bind(id.as_str()).execute(self.conn()).await?;
-        Ok(done.rows_affected() == 1)
+    /// `Conflict` when somebody else holds it or it changed since it was read, `Unavailable`.
+    pub async fn hold_account(
+        &mut self,
+        id: &AccountId,
+        read_version: i64,
+        by: &str,
+        now: Millis,
+        until: Millis,
+    ) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE accounts SET busy_by = $1, busy_until = $2 \
+             WHERE id = $3 AND version = $4 AND (busy_until IS NULL OR busy_until <= $5)",
+        )
+        .bind(by)
+        .bind(until.0)
+        .bind(id.as_str())
+        .bind(read_version)
+        .bind(now.0)
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Keeps hold of an account while the call runs, or lets go of it (`None`).
+    ///
+    /// # Errors
+    /// `Conflict` when the hold was lost, `Unavailable`.
+    pub async fn keep_hold(&mut self, id: &AccountId, by: &str, until: Option<Millis>) -> Result<()> {
+        let sql =
+            "UPDATE accounts SET busy_until = $1 WHERE id = $2 AND busy_by = $3 AND busy_until IS NOT NULL";
+        let done = sqlx::query(sql)
+            .bind(until.map(|at| at.0))
+            .bind(id.as_str())
+            .bind(by)
+            .execute(self.conn())
+            .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Removes an account and its secret for good, if it still has the version that was read.
+    ///
+    /// # Errors
+    /// `Conflict` when it changed or went meanwhile, `Unavailable`.
+    pub async fn delete_account(&mut self, id: &AccountId, read_version: i64) -> Result<()> {
+        let done = sqlx::query("DELETE FROM accounts WHERE id = $1 AND version = $2")
+            .bind(id.as_str())
+            .bind(read_version)
+            .execute(self.conn())
+            .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
 }

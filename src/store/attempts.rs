@@ -191,7 +191,27 @@ impl Tx {
         .bind(version)
         .execute(self.conn())
         .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+        if done.rows_affected() != 1 {
+            return Err(Error::Conflict);
+        }
+        if state != AttemptState::Live {
+            self.forget_returns(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes which provider a live attempt is with from now on.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn choose_provider(&mut self, id: &AttemptId, provider: &str, method: &str) -> Result<()> {
+        sqlx::query("UPDATE attempts SET provider = $1, method = $2 WHERE id = $3")
+            .bind(provider)
+            .bind(method)
+            .bind(id.as_str())
+            .execute(self.conn())
+            .await?;
+        Ok(())
     }
 
     /// Ends a live attempt that was left behind and forgets what it held.

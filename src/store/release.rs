@@ -24,6 +24,11 @@ impl Store {
                 )
                 .execute(tx.conn())
                 .await?;
+                sqlx::query(
+                    "UPDATE accounts SET busy_by = NULL, busy_until = NULL WHERE busy_by IS NOT NULL",
+                )
+                .execute(tx.conn())
+                .await?;
                 sqlx::query("DELETE FROM idempotent_calls WHERE busy_until IS NOT NULL")
                     .execute(tx.conn())
                     .await?;

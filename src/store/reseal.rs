@@ -50,6 +50,8 @@ pub const SEALED: &[SealedColumn] = &[
     column("deliveries", "body", "id", "CAST(1 AS BIGINT)"),
     column("delivery_tries", "answer", "delivery_id", "number"),
     column("idempotent_calls", "reply", "id", "version"),
+    column("returns", "parked", "id", "CAST(1 AS BIGINT)"),
+    column("releases", "secret", "id", "CAST(1 AS BIGINT)"),
 ];
 
 /// How far a walk through a column has come: id and version of the last row seen.

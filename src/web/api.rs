@@ -1,6 +1,8 @@
 //! What both public APIs share: the key, the body, and errors as envelopes.
 
 use axum::Json;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER};
@@ -12,7 +14,7 @@ use serde_json::Value;
 use super::extract::body;
 use super::front::RequestId;
 use super::{Web, wizard};
-use crate::connect::{Absence, Error, MANAGE};
+use crate::connect::{Absence, CREDENTIALS, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
 use crate::kernel::ids::ApiKeyId;
 use crate::pages::ProblemKind;
@@ -77,27 +79,47 @@ impl FromRequestParts<Web> for Caller {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refused> {
-        let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
-        let refuse = |envelope| refused(Some(&request), envelope);
-        let Some(key) = key(&parts.headers) else {
-            let detail = "send your API key as X-API-KEY, or as Authorization: Bearer";
-            return Err(refuse(Kind::MissingCredentials.detail(detail)));
-        };
-        match web.connect.authenticate(&key).await {
-            Ok(Some(key)) if key.scopes.iter().any(|scope| scope == MANAGE) => {
-                web.limits.spend_key(&key.id).map_err(refuse)?;
-                Ok(Self { request, key: key.id })
-            }
-            Ok(Some(_)) => {
-                let detail = format!("this key lacks the scope {MANAGE}");
-                Err(refuse(Kind::InsufficientPrivileges.detail(detail)))
-            }
-            Ok(None) => {
-                let detail = "this API key is unknown or was revoked; make one with: vestibule keys create --name NAME";
-                Err(refuse(Kind::InvalidCredentials.detail(detail)))
-            }
-            Err(error) => Err(refuse(envelope(error, &PLAIN, &request))),
+        with_scope(parts, web, MANAGE).await
+    }
+}
+
+/// A caller whose key was checked and may read credentials.
+pub(super) struct Trusted(pub(super) Caller);
+
+impl FromRequestParts<Web> for Trusted {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refused> {
+        with_scope(parts, web, CREDENTIALS).await.map(Self)
+    }
+}
+
+/// The caller, if their key may do what this scope allows.
+async fn with_scope(parts: &Parts, web: &Web, scope: &str) -> Result<Caller, Refused> {
+    let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
+    let refuse = |envelope| refused(Some(&request), envelope);
+    let Some(key) = key(&parts.headers) else {
+        let detail = "send your API key as X-API-KEY, or as Authorization: Bearer";
+        return Err(refuse(Kind::MissingCredentials.detail(detail)));
+    };
+    match web.connect.authenticate(&key).await {
+        Ok(Some(key)) if key.scopes.iter().any(|known| known == scope) => {
+            web.limits.spend_key(&key.id).map_err(refuse)?;
+            Ok(Caller { request, key: key.id })
         }
+        Ok(Some(_)) => {
+            let option = if scope == CREDENTIALS { " --credentials" } else { "" };
+            let detail = format!(
+                "this key lacks the scope {scope}; make one that has it with: vestibule keys create --name NAME{option}"
+            );
+            Err(refuse(Kind::InsufficientPrivileges.detail(detail)))
+        }
+        Ok(None) => {
+            let detail =
+                "this API key is unknown or was revoked; make one with: vestibule keys create --name NAME";
+            Err(refuse(Kind::InvalidCredentials.detail(detail)))
+        }
+        Err(error) => Err(refuse(envelope(error, &PLAIN, &request))),
     }
 }
 
@@ -150,6 +172,12 @@ pub(super) fn envelope(error: Error, spelling: &Spelling, request: &RequestId) -
         }
         Error::ProviderUnavailable => {
             Kind::ServiceUnavailable.detail("the provider is not available any more")
+        }
+        Error::NoAnswer(code) => {
+            let detail = format!(
+                "the account's provider gave no definite answer ({code}); the account is as it was, try again in a moment"
+            );
+            Kind::ServiceUnavailable.detail(detail).after(Duration::from_secs(10))
         }
         Error::Unavailable(why) => {
             tracing::error!(request.id = request.0, why, "the database is not available");

@@ -2,6 +2,7 @@
 //! makes one call to a use case and translates back; it holds no rule and no SQL.
 
 mod api;
+mod credentials;
 mod document;
 mod extract;
 mod front;
@@ -80,6 +81,7 @@ impl Web {
     pub fn service(self) -> Service {
         let hosted = Router::new()
             .merge(postpress::routes())
+            .merge(credentials::routes())
             .merge(riposte::routes())
             .merge(steps::routes())
             .merge(wizard::routes())

@@ -6,7 +6,7 @@ use crate::contract::{
     Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, StepKind, Text, Tone, Tried,
 };
 use crate::pages::page::{
-    Busy, Frame, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome,
+    Busy, Frame, Handover, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome,
 };
 
 /// What a hostile product, server or person puts in.
@@ -174,9 +174,42 @@ pub(super) fn steps() -> Vec<(&'static str, Step)> {
         ("step-password-denied", denied),
         ("step-sending", sending),
         ("step-info", info),
+        ("step-choose", choose()),
+        ("step-redirect", redirect()),
+        ("step-wait", wait()),
         ("step-long", broken(LONG)),
         ("step-hostile", broken(HOSTILE)),
     ]
+}
+
+/// Which provider it shall be.
+fn choose() -> Step {
+    let mut step = address();
+    (step.kind, step.name) = (StepKind::Choose, "choose".to_owned());
+    (step.title, step.intro) = (Text::key("choose.title"), Some(Text::key("choose.intro")));
+    step.fields[0].label = Text::key("choose.email");
+    step.submit = Text::key("choose.submit");
+    let one = |slug: &str, key: &str| Alternative { name: format!("choose:{slug}"), label: say(key) };
+    step.alternatives = vec![one("sample", "name"), one("other", "other_name")];
+    step
+}
+
+/// Off to the provider's own pages.
+fn redirect() -> Step {
+    let mut step = address();
+    (step.kind, step.name) = (StepKind::Redirect, "sign_in".to_owned());
+    step.url = Some("https://login.example/authorize?x=1&y=2".to_owned());
+    step.notice = Some(refused("denied"));
+    step.fields.clear();
+    step
+}
+
+/// Somebody else has to act.
+fn wait() -> Step {
+    let mut step = redirect();
+    (step.kind, step.name) = (StepKind::Wait, "approval".to_owned());
+    step.notice = None;
+    step
 }
 
 /// A step in which every value and every argument is the given one.
@@ -250,6 +283,8 @@ pub(super) fn problem(kind: ProblemKind) -> Problem<'static> {
         | ProblemKind::CookieMissing
         | ProblemKind::CrossSite
         | ProblemKind::NotFound
+        | ProblemKind::ApprovalGiven
+        | ProblemKind::ApprovalRefused
         | ProblemKind::WrongHost => none,
     }
 }
@@ -315,6 +350,8 @@ pub(super) fn pages(mut see: impl FnMut(&str, &str, &Page<'_>)) {
     see("success-repaired", acme, &Page::Success(Success { repaired: true, ..done }));
     let leaving = Leaving { url: "https://login.example/authorize?x=1&y=2", host: "login.example" };
     see("leaving", acme, &Page::Leaving(leaving));
+    let url = "https://connect.example/handover/authsess_01HZY7FN5MSV2S8A1G31RZK8H4.1.1700000000000.x";
+    see("handover", acme, &Page::Handover(Handover { url, provider: "sample", here: "/c/own" }));
     for kind in ProblemKind::ALL {
         see(&format!("problem-{}", kind.as_str()), acme, &Page::Problem(problem(*kind)));
     }

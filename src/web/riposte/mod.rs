@@ -34,6 +34,7 @@ const SPELLING: Spelling = Spelling {
         "expires_at" => "expiresInMinutes",
         "providers" => "provider",
         "notify_url" => "notifyUrl",
+        "success_redirect_url" => "redirectUri",
         other => other,
     },
     provider: words::provider_name,

@@ -1,5 +1,7 @@
 //! Sessions: making, reading, listing, taking back, and beginning one in the caller's browser.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
@@ -13,12 +15,13 @@ use super::super::repeats;
 use super::super::steps::not_had;
 use super::super::wizard::Browser;
 use super::{Answer, Params, SPELLING, paged};
-use crate::connect::{Claim, CreatedSession, Door, Error, Goal, NewSession, SessionView};
+use crate::connect::{Claim, CreatedSession, Door, Error, Goal, NewSession, SessionView, View};
+use crate::contract::{Action, Answer as Given, StepKind};
 use crate::dialects::envelope::Kind;
 use crate::dialects::riposte as words;
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, SessionId};
-use crate::kernel::words::Dialect;
+use crate::kernel::words::{Dialect, Purpose};
 
 /// `POST /auth/sessions`: 200 with the person's link.
 pub(super) async fn create(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Answer {
@@ -125,11 +128,8 @@ pub(super) async fn start(
         Claim::Held { id, cookie, expires_at } => {
             let held =
                 cookie.as_ref().map(|cookie| cookie.reveal().to_owned()).or_else(|| browser.cookie_of(&id));
-            if let Some(email) = &asked.email {
-                let offered = web.connect.offer_address(&id, held.as_deref(), email).await;
-                offered.map_err(fail)?;
-            }
-            let url = format!("{}/wizard/{id}", web.settings.public_url.origin());
+            let begun = begin(&web, &id, held.as_deref(), cookie.is_some(), &asked).await.map_err(fail)?;
+            let url = begun.unwrap_or_else(|| format!("{}/wizard/{id}", web.settings.public_url.origin()));
             let mut response = reply(StatusCode::OK, &words::started(&url, &asked.provider, expires_at));
             let now = web.connect.clock().now();
             let set = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
@@ -140,6 +140,38 @@ pub(super) async fn start(
         }
         Claim::Refused(look) => Err(refuse(not_had(look.standing))),
     }
+}
+
+/// Brings a session that was just claimed to the provider asked for, with the address. Gives where the provider's own
+/// pages begin, where it has some; otherwise the person goes on with ours.
+async fn begin(
+    web: &Web,
+    id: &SessionId,
+    held: Option<&str>,
+    fresh: bool,
+    asked: &words::StartRequest,
+) -> Result<Option<String>, Error> {
+    let (session, view) = web.connect.view(id, held).await?;
+    let View::Step { version, provider, step, .. } = view else { return Ok(None) };
+    let creates = session.session.purpose == Purpose::Create;
+    let is_redirect = step.kind == StepKind::Redirect;
+    let email = asked.email.as_deref();
+    let seen = if provider != asked.provider || (creates && is_redirect && email.is_some()) {
+        web.connect.take_provider(id, held, version, &asked.provider, email).await?.1
+    } else if is_redirect && !fresh {
+        // The address that stands may have been used.
+        let answer = Given { action: Action::Submit, fields: BTreeMap::new() };
+        web.connect.answer(id, held, version, answer).await?.1
+    } else {
+        if let Some(email) = email {
+            web.connect.offer_address(id, held, email).await?;
+        }
+        web.connect.view(id, held).await?.1
+    };
+    Ok(match seen {
+        View::Step { step, .. } if step.kind == StepKind::Redirect => step.url,
+        _ => None,
+    })
 }
 
 fn id(code: &str) -> Option<SessionId> {

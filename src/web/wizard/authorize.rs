@@ -1,21 +1,17 @@
-//! The Riposte dialect's pages: its link carries session and state, its first page may ask for the address, and
-//! providers send browsers back to its callback.
+//! The Riposte dialect's pages: its link carries session and state, and its first page may ask for the address.
 
 use axum::extract::{RawQuery, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 
 use super::super::Web;
-use super::super::extract::{FormBody, Segment};
+use super::super::extract::FormBody;
 use super::browser::Browser;
 use super::forms::Form;
 use super::link::{Entrance, claim, show};
 use super::show::Canvas;
 use crate::connect::{Door, Error};
-use crate::dialects::riposte;
 use crate::kernel::ids::SessionId;
-use crate::pages::ProblemKind;
 
 /// `GET /auth/authorize`: 200, 404 unknown, 409 open elsewhere, 410 over.
 pub(super) async fn open(State(web): State<Web>, browser: Browser, RawQuery(query): RawQuery) -> Response {
@@ -65,27 +61,4 @@ fn entrance<'a>(id: &'a SessionId, state: &'a str) -> Entrance<'a> {
 
 fn unknown(web: &Web, browser: &Browser) -> Response {
     Canvas::new(web, browser).failed(&Error::NotFound("link"))
-}
-
-/// The longest `state` that is looked at; ours have 43 characters.
-const LONGEST: usize = 512;
-
-/// `GET /providers/{providerName}/callback`: 404 for a provider of no such name and for a sign-in that nobody waits
-/// for, 400 for a return without `state` or without both `code` and `error`. It exchanges nothing by itself. No
-/// provider of this version sends anybody here yet, so that every sign-in is one that nobody waits for.
-pub(super) async fn callback(
-    State(web): State<Web>,
-    browser: Browser,
-    Segment(name): Segment,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let canvas = Canvas::new(&web, &browser);
-    if riposte::slug(&name).is_none() {
-        return canvas.problem(StatusCode::NOT_FOUND, ProblemKind::NotFound, "not_found");
-    }
-    let returned = Form::read(query.unwrap_or_default().as_bytes());
-    let whole = (1..=LONGEST).contains(&returned.text("state").len())
-        && !(returned.text("code").is_empty() && returned.text("error").is_empty());
-    let status = if whole { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
-    canvas.problem(status, ProblemKind::StraySignIn, "stray_sign_in")
 }

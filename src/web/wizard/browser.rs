@@ -106,6 +106,11 @@ impl Browser {
         cookie(&self.headers, &session_name(self.secure, id))
     }
 
+    /// Whether it is part of another app.
+    pub(super) fn is_inside_an_app(&self) -> bool {
+        super::handover::inside_an_app(&self.headers)
+    }
+
     /// Whether it ever held a session.
     pub(super) fn knew(&self, id: &SessionId) -> bool {
         self.cookie_of(id).is_some()

@@ -9,6 +9,7 @@ use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::Form;
 use super::show::{Canvas, path, see_other};
+use super::steps::after;
 use crate::connect::{Claim, Door, Look, Standing};
 use crate::pages::{Page, Problem, ProblemKind, Welcome};
 
@@ -85,17 +86,21 @@ pub(super) async fn claim(
     match web.connect.claim(entrance.door, cookie_of, browser.before(), takeover, &browser.host).await {
         Ok(Claim::Held { id, cookie, expires_at }) => {
             let address = form.text("email").trim();
+            let held =
+                cookie.as_ref().map(|cookie| cookie.reveal().to_owned()).or_else(|| browser.cookie_of(&id));
             if entrance.asks_address && !address.is_empty() {
-                let held = cookie.as_ref().map(|cookie| cookie.reveal().to_owned());
-                let held = held.or_else(|| browser.cookie_of(&id));
                 // What does not come of it is on the page that follows: the step asks again.
                 if let Err(error) = web.connect.offer_address(&id, held.as_deref(), address).await {
                     tracing::warn!(session.id = %id, error = %error, "an address could not be passed on");
                 }
             }
+            let next = match web.connect.view(&id, held.as_deref()).await {
+                Ok((_, view)) => after(&id, &view),
+                Err(_) => path(&id),
+            };
             let now = web.connect.clock().now();
             let cookie = cookie.and_then(|cookie| browser.set_cookie(&id, &cookie, expires_at, now));
-            see_other(&path(&id), cookie)
+            see_other(&next, cookie)
         }
         Ok(Claim::Refused(look)) => draw(web, browser, entrance, &look, None),
         Err(error) => {
@@ -118,21 +123,10 @@ fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look, type
         canvas.page(StatusCode::CONFLICT, &Page::Problem(problem))
     };
     match look.standing {
-        Standing::Unclaimed | Standing::Begun => {
-            let provider = match session.providers.as_slice() {
-                [only] => Some(only.as_str()),
-                _ => None,
-            };
-            let welcome = Welcome {
-                action: &entrance.action,
-                hidden: &entrance.hidden,
-                email: entrance.asks_address.then(|| typed.or(request.email.as_deref()).unwrap_or_default()),
-                user_label: request.user_label.as_deref(),
-                provider,
-                account: look.account.as_deref(),
-            };
-            canvas.page(StatusCode::OK, &Page::Welcome(welcome))
+        Standing::Elsewhere { busy: false } if entrance.door.is_handover() => {
+            welcome(&canvas, entrance, look, typed)
         }
+        Standing::Unclaimed | Standing::Begun => welcome(&canvas, entrance, look, typed),
         Standing::Mine | Standing::Ended { mine: true, .. } => {
             see_other(&path(&session.id), canvas.browser.set_language())
         }
@@ -143,4 +137,22 @@ fn draw(web: &Web, browser: &Browser, entrance: &Entrance<'_>, look: &Look, type
         Standing::MovedTooOften => elsewhere(ProblemKind::TooManyTakeovers, None),
         Standing::Ended { state, mine: false } => canvas.over(state, session.cause.as_deref()),
     }
+}
+
+/// Who asks, and the button.
+fn welcome(canvas: &Canvas<'_>, entrance: &Entrance<'_>, look: &Look, typed: Option<&str>) -> Response {
+    let (session, request) = (&look.view.session, &look.view.request);
+    let provider = match session.providers.as_slice() {
+        [only] => Some(only.as_str()),
+        _ => None,
+    };
+    let welcome = Welcome {
+        action: &entrance.action,
+        hidden: &entrance.hidden,
+        email: entrance.asks_address.then(|| typed.or(request.email.as_deref()).unwrap_or_default()),
+        user_label: request.user_label.as_deref(),
+        provider,
+        account: look.account.as_deref(),
+    };
+    canvas.page(StatusCode::OK, &Page::Welcome(welcome))
 }

@@ -4,8 +4,10 @@
 mod authorize;
 mod browser;
 mod forms;
+mod handover;
 mod home;
 mod link;
+mod returns;
 mod show;
 mod steps;
 
@@ -39,7 +41,11 @@ pub(super) fn routes() -> Router<Web> {
         .route("/wizard/{session}", get(steps::show).post(steps::answer))
         .route("/wizard/{session}/cancel", get(steps::ask_cancel).post(steps::cancel))
         .route("/auth/authorize", get(authorize::open).post(authorize::submit))
-        .route("/providers/{name}/callback", get(authorize::callback))
+        .route("/wizard/{session}/leave", get(steps::leave))
+        .route("/wizard/{session}/return", get(returns::resume))
+        .route("/providers/{name}/callback", get(returns::callback))
+        .route("/providers/{name}/admin-consent", get(returns::approval))
+        .route("/handover/{token}", get(handover::open).post(handover::submit))
         .layer(axum::middleware::from_fn(guard))
         .route("/assets/{*path}", get(asset))
 }

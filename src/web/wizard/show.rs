@@ -45,7 +45,7 @@ impl<'a> Canvas<'a> {
         let token = self.browser.form_token(self.session);
         let reference = self.reference().to_string();
         if let Page::Problem(problem) = page
-            && problem.kind != ProblemKind::Cancelling
+            && problem.kind.is_failure()
         {
             let session = self.session.or(self.about).map(tracing::field::display);
             let (request, kind, status) = (&self.browser.request.0, problem.kind.as_str(), status.as_u16());

@@ -9,10 +9,10 @@ use super::super::Web;
 use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::{Form, Pressed};
-use super::home;
 use super::show::{Canvas, path, see_other};
+use super::{handover, home};
 use crate::connect::{Error, SessionView, View};
-use crate::contract::{Answer, FieldKind};
+use crate::contract::{Answer, FieldKind, StepKind};
 use crate::kernel::ids::SessionId;
 use crate::kernel::words::SessionState;
 use crate::pages::{Busy, Page, Problem, ProblemKind, StepPage, Success};
@@ -27,7 +27,52 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): 
         Err(_) => Err(Error::NotFound("session")),
     };
     match seen {
-        Ok((session, view)) => draw(&web, &browser, &session, &view),
+        Ok((session, view)) => match refused_inside(&web, &browser, &view) {
+            Some(provider) => handover::lead_out(&web, &browser, &session, provider).await,
+            None => draw(&web, &browser, &session, &view),
+        },
+        Err(error) => Canvas::new(&web, &browser).failed(&error),
+    }
+}
+
+/// The provider that would turn this browser away, where the step leads to one.
+fn refused_inside<'a>(web: &Web, browser: &Browser, view: &'a View) -> Option<&'a str> {
+    let View::Step { provider, step, .. } = view else { return None };
+    let about = web.connect.catalogue().iter().map(|one| one.about()).find(|about| about.slug == *provider);
+    let leads_there = step.kind == StepKind::Redirect && about.is_some_and(|about| about.refuses_web_views);
+    (leads_there && browser.is_inside_an_app()).then_some(provider)
+}
+
+/// Where the browser goes after an answer: straight on to where the step sends it, unless something has to be read
+/// first.
+pub(super) fn after(id: &SessionId, view: &View) -> String {
+    match view {
+        View::Step { step, .. } if step.kind == StepKind::Redirect && step.notice.is_none() => {
+            format!("{}/leave", path(id))
+        }
+        _ => path(id),
+    }
+}
+
+/// `GET /wizard/{session}/leave`: a page that goes on to where the step sends the person; 303 to the session's page
+/// where it sends nobody away. The answer to a POST must not redirect to another origin (`form-action`).
+pub(super) async fn leave(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
+    let Ok(id) = id.parse::<SessionId>() else {
+        return Canvas::new(&web, &browser).failed(&Error::NotFound("session"));
+    };
+    match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
+        Ok((session, view)) => match &view {
+            View::Step { step, .. } if refused_inside(&web, &browser, &view).is_none() => {
+                match step.url.as_deref().filter(|_| step.kind == StepKind::Redirect) {
+                    Some(url) => {
+                        let request = Some(&session.request);
+                        Canvas { session: Some(&id), request, ..Canvas::new(&web, &browser) }.leave(url)
+                    }
+                    None => see_other(&path(&id), None),
+                }
+            }
+            _ => see_other(&path(&id), None),
+        },
         Err(error) => Canvas::new(&web, &browser).failed(&error),
     }
 }
@@ -137,9 +182,9 @@ fn posted(web: &Web, browser: &Browser, id: &str, body: &[u8]) -> Result<(Sessio
     Err(canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem)))
 }
 
-fn go_on<T>(web: &Web, browser: &Browser, id: &SessionId, done: Result<T, Error>) -> Response {
+fn go_on(web: &Web, browser: &Browser, id: &SessionId, done: Result<(SessionView, View), Error>) -> Response {
     match done {
-        Ok(_) => see_other(&path(id), None),
+        Ok((_, view)) => see_other(&after(id, &view), None),
         Err(error) => Canvas::new(web, browser).failed(&error),
     }
 }

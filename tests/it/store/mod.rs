@@ -8,6 +8,7 @@ mod batch;
 mod bench;
 mod calls;
 mod claims;
+mod grants;
 mod leases;
 mod lists;
 mod postgres;
@@ -132,6 +133,13 @@ both! {
         a_claim_keeps_to_its_lane_its_limit_and_the_time
         lanes_that_can_only_wait_hide_no_other
         a_body_is_kept_once_and_stays
+    }
+    grants {
+        what_was_brought_back_is_parked_once_and_taken_once
+        of_fifty_returns_one_is_parked
+        ways_back_end_with_their_attempt_and_are_few
+        a_grant_is_ended_by_one_and_a_sign_in_before_that_keeps_it
+        one_call_renews_an_account_and_whoever_repairs_it_wins
     }
     leases {
         a_taken_attempt_is_renewed_by_its_holder_only

@@ -8,6 +8,7 @@ use vestibule::store::{AccountFilter, AccountUpdate, Call, Result, SessionFilter
 use zeroize::Zeroizing;
 
 use super::bench::{Database, Raw, now, ring};
+use super::grants;
 use super::rows::{
     account, attempt, claim, endpoint, insert_account, insert_attempt, insert_endpoint, insert_session,
     is_corrupt, session, tell, word,
@@ -25,6 +26,8 @@ const SEALED: &[(&str, &str, &str)] = &[
     ("deliveries", "body", "id"),
     ("delivery_tries", "answer", "delivery_id"),
     ("idempotent_calls", "reply", "id"),
+    ("returns", "parked", "id"),
+    ("releases", "secret", "id"),
     ("sealed_values", "value", "id"),
 ];
 
@@ -64,6 +67,8 @@ pub async fn fill(store: &Store, lane: &str) -> Filled {
         Box::pin(tx.finish_call(&call.id, 1, &session.id, Some(PLAIN), call.expires_at))
     });
     done.await.unwrap();
+    grants::park(store, &word(), &attempt.id, "handle", PLAIN).await.unwrap();
+    grants::insert_release(store, &grants::release("mail", &word(), PLAIN)).await;
     store.marker().await.unwrap();
     store.signing_secret().await.unwrap();
     Filled { account: account.id, attempt: attempt.id }
@@ -137,6 +142,15 @@ pub async fn readable_with(database: &Database, store: &Store, table: &str, colu
             }
             true
         }
+        ("returns", _) => {
+            for id in database.raw().await.texts("SELECT attempt_id FROM returns").await {
+                if is_corrupt(&db.parked(&id.parse().unwrap(), "handle").await) {
+                    return false;
+                }
+            }
+            true
+        }
+        ("releases", _) => !is_corrupt(&db.due_releases(Millis(i64::MAX), 99).await),
         ("idempotent_calls", _) => {
             drop(db);
             let ids = database.raw().await.texts("SELECT id FROM idempotent_calls").await;

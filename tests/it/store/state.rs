@@ -275,8 +275,8 @@ pub async fn what_is_not_there_is_told_apart_from_what_is(database: Database) {
 
     let update = SessionUpdate::from(&session);
     assert_eq!(update_session(&store, &session.id, 1, &update).await, Err(Error::Conflict));
-    let gone = store.write(account.id.clone(), |id, tx| Box::pin(tx.delete_account(id)));
-    assert_eq!(gone.await, Ok(false));
+    let gone = store.write(account.id.clone(), |id, tx| Box::pin(tx.delete_account(id, 1)));
+    assert_eq!(gone.await, Err(Error::Conflict));
     let key = ApiKeyId::new(now(), &random);
     assert_eq!(store.write(key, |id, tx| Box::pin(tx.revoke_api_key(id, Millis(1)))).await, Ok(false));
     let told = store.write(account.id.clone(), |id, tx| {
@@ -284,7 +284,7 @@ pub async fn what_is_not_there_is_told_apart_from_what_is(database: Database) {
     });
     assert_eq!(told.await, Err(Error::NotFound));
     insert_account(&store, &account, b"secret").await.unwrap();
-    let deleted = store.write(account.id.clone(), |id, tx| Box::pin(tx.delete_account(id)));
-    assert_eq!(deleted.await, Ok(true));
+    let deleted = store.write(account.id.clone(), |id, tx| Box::pin(tx.delete_account(id, 1)));
+    assert_eq!(deleted.await, Ok(()));
     assert!(store.read().await.unwrap().account(&account.id).await.unwrap().is_none());
 }

@@ -90,8 +90,8 @@ pub async fn an_account_keeps_its_latest_event_and_its_count(database: Database)
     let left = store.read().await.unwrap().events_of(account.id.as_str()).await.unwrap();
     assert_eq!(left.iter().map(|event| event.seq).collect::<Vec<_>>(), [3]);
     assert_eq!(append().await, 4);
-    let gone = store.write(account.id.clone(), |id, tx| Box::pin(tx.delete_account(id)));
-    assert!(gone.await.unwrap());
+    let gone = store.write(account.id.clone(), |id, tx| Box::pin(tx.delete_account(id, 1)));
+    gone.await.unwrap();
     assert_eq!(store.sweep_events(ahead(), 1).await, Ok(1), "at most as many as were asked for");
     assert_eq!(store.sweep_events(ahead(), 9).await, Ok(1));
 }

@@ -1,0 +1,170 @@
+//! Coming back from a provider's own pages. What a browser brings to the public callback is parked under the attempt
+//! that its `state` names; only the browser that left, by its cookie, takes it out, and only then is the provider asked.
+//! An administrator who comes back tells no more than that the person may try again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Connect, Error, Result, SessionView, View, decode, encode};
+use crate::contract::{Action, Answer, Returns, StepKind, approval_callback, callback};
+use crate::kernel::ids::SessionId;
+use crate::kernel::random::{Token, hash};
+use crate::kernel::secret::Secret;
+use crate::kernel::words::{AttemptState, SessionState};
+use crate::store::{self, Attempt, Session};
+
+/// How long what was brought back is kept for the browser that left.
+const PARKED_FOR: Duration = Duration::from_secs(120);
+
+/// What became of a return at the callback.
+pub enum Landing {
+    /// It is parked; the browser goes on to its session on this host with the handle.
+    Parked {
+        /// The host that the attempt runs on, from the configured list.
+        host: String,
+        /// The session.
+        session: SessionId,
+        /// What the browser shows together with its cookie.
+        handle: Token,
+    },
+    /// It came before, or the session has moved on since: its page shows what stands.
+    Late {
+        /// The host that the attempt runs on.
+        host: String,
+        /// The session.
+        session: SessionId,
+        /// Which of the two: a stable code for the log.
+        code: &'static str,
+    },
+    /// Nobody waits for it.
+    Stray,
+}
+
+/// What the engine makes before a provider is asked, for the case that it sends the person away.
+pub(super) struct Leaving {
+    pub(super) returns: Returns,
+    state: Token,
+}
+
+impl Leaving {
+    /// By what the way back is found.
+    pub(super) fn hash(&self) -> String {
+        self.state.hash()
+    }
+}
+
+impl Connect {
+    /// Fresh ways back for one call to a provider.
+    pub(super) fn leaving(&self, slug: &str, session: &SessionId) -> Leaving {
+        let state = Token::new(self.random());
+        let returns = Returns {
+            callback: callback(&self.origin, slug),
+            state: Some(Secret::new(state.reveal())),
+            approval_callback: approval_callback(&self.origin, slug),
+            approval_state: Some(Secret::new(self.approval_state(session))),
+        };
+        Leaving { returns, state }
+    }
+
+    /// What an administrator brings back for a session: its id, and what only we can make of it.
+    fn approval_state(&self, session: &SessionId) -> String {
+        format!("{session}.{}", self.marker.mark("approval", &[session.as_str()]))
+    }
+
+    /// Parks what a browser brought back from the provider with this slug. It exchanges nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn park(&self, slug: &str, state: &str, brought: BTreeMap<String, Secret>) -> Result<Landing> {
+        let id = hash(state);
+        let Some((way, attempt, session)) = self.left(&id).await? else { return Ok(Landing::Stray) };
+        if attempt.provider != slug || session.state_at(self.now()) != SessionState::Open {
+            return Ok(Landing::Stray);
+        }
+        let (host, session) = (attempt.host.clone(), session.id);
+        let late = |code| Ok(Landing::Late { host: host.clone(), session: session.clone(), code });
+        if way.parked_at.is_some() {
+            return late("state_repeated");
+        }
+        if attempt.state != AttemptState::Live || attempt.version != way.attempt_version {
+            return late("state_stale");
+        }
+        let handle = Token::new(self.random());
+        let context = (id, encode(&brought)?, handle.hash(), self.now());
+        let parked = self
+            .store
+            .write(context, |(id, brought, handle, now), tx| Box::pin(tx.park(id, brought, handle, *now)))
+            .await;
+        match parked {
+            Ok(()) => Ok(Landing::Parked { host, session, handle }),
+            Err(store::Error::Conflict) => late("state_repeated"),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn left(&self, id: &str) -> Result<Option<(store::Return, Attempt, Session)>> {
+        let mut db = self.store.read().await?;
+        let Some(way) = db.way_back(id).await? else { return Ok(None) };
+        let Some(attempt) = db.attempt(&way.attempt_id).await? else { return Ok(None) };
+        let session = db.session(&attempt.session_id).await?;
+        Ok(session.map(|session| (way, attempt, session)))
+    }
+
+    /// Goes on with what was parked, for the browser with this cookie. Without the right handle nothing happens, and
+    /// what stands is shown.
+    ///
+    /// # Errors
+    /// `NotFound("session")`, `Unavailable`.
+    pub async fn resume(
+        &self,
+        id: &SessionId,
+        cookie: Option<&str>,
+        handle: &str,
+    ) -> Result<(SessionView, View)> {
+        let mut db = self.store.read().await?;
+        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
+        let parked = match &session.attempt_id {
+            Some(attempt) => db.parked(attempt, &hash(handle)).await?,
+            None => None,
+        };
+        drop(db);
+        let in_time = |at| self.now().since(at) <= PARKED_FOR;
+        match parked.filter(|parked| parked.way.parked_at.is_some_and(in_time)) {
+            Some(parked) => {
+                let answer = Answer { action: Action::Returned, fields: decode(&parked.brought)? };
+                self.answer_with(id, cookie, parked.way.attempt_version, answer, Some(parked.way.id)).await
+            }
+            None => self.view(id, cookie).await,
+        }
+    }
+
+    /// Whether a person may try again, says an administrator who comes back with this `state`. Gives the session; it
+    /// changes only where it waits for exactly that.
+    ///
+    /// # Errors
+    /// `NotFound("link")` for a `state` that is none of ours, `Unavailable`.
+    pub async fn decide(&self, slug: &str, state: &str, granted: bool) -> Result<SessionView> {
+        let unknown = || Error::NotFound("link");
+        let id: SessionId = state.split_once('.').and_then(|(id, _)| id.parse().ok()).ok_or_else(unknown)?;
+        if hash(&self.approval_state(&id)) != hash(state) {
+            return Err(unknown());
+        }
+        let view = self.session(&id).await?;
+        let attempt = match &view.session.attempt_id {
+            Some(attempt) => self.store.read().await?.attempt(attempt).await?,
+            None => None,
+        };
+        if let Some(attempt) = attempt
+            && attempt.provider == slug
+            && attempt.state == AttemptState::Live
+            && !attempt.is_busy(self.now())
+        {
+            let shown: super::attempts::Shown = decode(&attempt.shown)?;
+            if shown.step.kind == StepKind::Wait {
+                let answer = Answer { action: Action::Decided { granted }, fields: BTreeMap::new() };
+                self.answer_for(&id, attempt.version, answer).await?;
+            }
+        }
+        Ok(view)
+    }
+}
