@@ -10,7 +10,7 @@ use super::super::Web;
 use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::Form;
-use super::link::{Entrance, claim, show};
+use super::link::{Entrance, LONGEST, claim, show};
 use super::show::Canvas;
 use crate::connect::{Door, Error};
 use crate::dialects::riposte;
@@ -50,6 +50,7 @@ pub(super) async fn submit(State(web): State<Web>, browser: Browser, request: Re
 }
 
 fn entrance<'a>(id: &'a SessionId, state: &'a str) -> Entrance<'a> {
+    let state = if state.len() <= LONGEST { state } else { "" };
     let here = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("session", id.as_str())
         .append_pair("state", state)
@@ -66,9 +67,6 @@ fn entrance<'a>(id: &'a SessionId, state: &'a str) -> Entrance<'a> {
 fn unknown(web: &Web, browser: &Browser) -> Response {
     Canvas::new(web, browser).failed(&Error::NotFound("link"))
 }
-
-/// The longest `state` that is looked at; ours have 43 characters.
-const LONGEST: usize = 512;
 
 /// `GET /providers/{providerName}/callback`: 404 for a provider of no such name and for a sign-in that nobody waits
 /// for, 400 for a return without `state` or without both `code` and `error`. It exchanges nothing by itself. No
