@@ -42,8 +42,15 @@ pub struct Core {
 
 /// Reads the settings; every problem is told at once.
 pub fn load() -> anyhow::Result<Config> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => environment.push((name, value)),
+            // Passed over, it would leave the default in force without a word.
+            (Ok(name), Err(_)) if name.starts_with("VESTIBULE_") => bail!("{name}: must be text in UTF-8"),
+            _ => {}
+        }
+    }
     Config::load(environment, |sections| providers::catalogue(sections).err().unwrap_or_default())
         .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))
 }

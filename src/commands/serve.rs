@@ -17,7 +17,7 @@ use vestibule::store::{Kind, Store};
 use vestibule::web::{self, LimitSettings, Settings, Web};
 use vestibule::workers::deliver::Deliver;
 use vestibule::workers::ring::{self, Reload};
-use vestibule::workers::sweep;
+use vestibule::workers::{self, grants, sweep};
 
 use super::Core;
 
@@ -53,12 +53,17 @@ pub async fn run() -> anyhow::Result<()> {
     let Core { config, connect, egress, clock, random } = core;
     let store = connect.store().clone();
     let (quit, done) = watch::channel(false);
-    let ring = tokio::spawn(ring::run(store.clone(), node, name, reload(&config, &random), done));
+    let (broken, mut broke) = watch::channel(false);
+    let ring = ring::run(store.clone(), node, name, reload(&config, &random), done);
+    let ring = tokio::spawn(workers::run("ring", ring, broken.clone()));
     let secret = connect.signing_secret().await?;
     let (tell, stop) = watch::channel(false);
     let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
-    let deliveries = tokio::spawn(deliver.run(stop.clone()));
-    let sweep = tokio::spawn(sweep::run(connect.clone(), stop.clone()));
+    let deliveries = tokio::spawn(workers::run("deliveries", deliver.run(stop.clone()), broken.clone()));
+    let ending = grants::run(connect.clone(), stop.clone());
+    let ending = tokio::spawn(workers::run("grants", ending, broken.clone()));
+    let sweep = sweep::run(connect.clone(), stop.clone());
+    let sweep = tokio::spawn(workers::run("sweep", sweep, broken.clone()));
     if let Some(listener) = figures {
         tracing::info!(listen = %listener.local_addr()?, "figures can be read");
         let figures = vestibule::web::metrics(connect.clone());
@@ -67,7 +72,10 @@ pub async fn run() -> anyhow::Result<()> {
     let service = service(connect, &config, stop.clone())?;
     tracing::info!(listen = %listener.local_addr()?, public_url = config.server.public_url.origin(), "ready");
     tokio::spawn(async move {
-        told.await;
+        tokio::select! {
+            () = told => {}
+            _ = broke.wait_for(|broke| *broke) => {}
+        }
         tracing::info!("stopping");
         let _ = tell.send(true);
     });
@@ -83,12 +91,16 @@ pub async fn run() -> anyhow::Result<()> {
     }
     let _ = tokio::time::timeout(GRACE, deliveries).await;
     let _ = tokio::time::timeout(GRACE, sweep).await;
+    let _ = tokio::time::timeout(GRACE, ending).await;
     let _ = quit.send(true);
     let _ = tokio::time::timeout(GRACE, ring).await;
     let _ = tokio::time::timeout(GRACE, store.close()).await;
     if let Some(traces) = traces {
         // The exporter asks from a thread of its own, on this runtime.
         let _ = tokio::task::spawn_blocking(move || traces.stop()).await;
+    }
+    if *broken.borrow() {
+        bail!("a loop of the server ended in a bug; the log says which");
     }
     Ok(())
 }

@@ -99,7 +99,12 @@ fn accent(text: &str, paper: Colour, mode: &str) -> Result<Colour, String> {
 /// A logo, known by its content, whatever its file is called.
 fn picture(path: &str) -> Result<Picture, String> {
     let about = |error: std::io::Error| format!("{path}: {error}");
-    let length = std::fs::metadata(Path::new(path)).map_err(about)?.len();
+    let about_file = std::fs::metadata(Path::new(path)).map_err(about)?;
+    // A device or a pipe has no length, and no end.
+    if !about_file.is_file() {
+        return Err(format!("{path} is no file"));
+    }
+    let length = about_file.len();
     if length > LARGEST {
         return Err(format!("{path} has {length} bytes; a logo may have {LARGEST}, so save it smaller"));
     }
@@ -195,6 +200,7 @@ mod tests {
         assert!(try_one(b"<html><svg></svg></html>").unwrap_err().contains("neither"));
         assert!(try_one(&vec![b' '; 200_000]).unwrap_err().contains("save it smaller"));
         assert!(picture("/nowhere/logo.png").is_err());
+        assert!(picture("/dev/zero").unwrap_err().contains("is no file"));
     }
 
     #[test]

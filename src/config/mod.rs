@@ -228,6 +228,7 @@ impl Raw {
         let loopback = public_url.as_ref().is_some_and(PublicUrl::is_loopback);
         let allow = problems.note("egress_allow", networks(&self.egress_allow, loopback));
         let proxies = problems.note("trusted_proxies", networks(&self.trusted_proxies, true));
+        // A limiter counts in nanoseconds: a share of much more than this would be none, and so no limit.
         let many = i64::from(u32::MAX / 64);
         let per_key = problems.range("requests_per_minute", self.requests_per_minute, 0, many);
         let per_address = self.requests_per_minute_address;

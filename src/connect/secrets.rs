@@ -186,7 +186,12 @@ impl Connect {
                 Box::pin(async move {
                     let mut left = 0;
                     for column in SEALED {
-                        left += tx.count_sealed(column, std::slice::from_ref(id)).await?.by_key[0];
+                        left += tx
+                            .count_sealed(column, std::slice::from_ref(id))
+                            .await?
+                            .by_key
+                            .iter()
+                            .sum::<i64>();
                     }
                     if left == 0 {
                         tx.retire_key(id).await?;

@@ -74,7 +74,11 @@ impl Allowance {
         // Most servers do not tell names apart by case, so that another spelling is no fresh budget.
         let who = (host.to_owned(), login.to_lowercase());
         let known = self.sign_ins.as_ref().is_none_or(|names| names.spend(&who).is_ok());
-        if known { Ok(()) } else { Err(Denied::Crowded) }
+        if known {
+            return Ok(());
+        }
+        self.left.fetch_add(1, Ordering::Relaxed);
+        Err(Denied::Crowded)
     }
 }
 
@@ -106,5 +110,8 @@ mod tests {
         assert_eq!(shared.granting(9).sign_in("b", "ADA"), Ok(()));
         assert_eq!(shared.granting(9).sign_in("b", "Ada"), Err(Denied::Crowded));
         assert_eq!(shared.granting(9).sign_in("c", "ada"), Ok(()));
+        let held_back = shared.granting(1);
+        assert_eq!(held_back.sign_in("b", "ada"), Err(Denied::Crowded));
+        assert_eq!(held_back.left(), 1, "what was not connected to is not counted");
     }
 }

@@ -58,16 +58,6 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         self.callers.check_key(caller).map_err(|until| until.wait_time_from(now))
     }
 
-    /// How many callers are remembered.
-    pub fn len(&self) -> usize {
-        self.callers.len()
-    }
-
-    /// Whether no caller is remembered.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Whether there are too many callers to remember; once a second those with a full budget are forgotten.
     fn is_full(&self) -> bool {
         if self.callers.len() < MOST {
@@ -116,6 +106,6 @@ mod tests {
         }
         let more: Vec<_> = (MOST..MOST + 100).map(|caller| limiter.spend(&caller).is_ok()).collect();
         assert_eq!(more.iter().filter(|passed| **passed).count(), 2 * CROWD as usize);
-        assert_eq!(limiter.len(), MOST);
+        assert_eq!(limiter.callers.len(), MOST);
     }
 }

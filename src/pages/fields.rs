@@ -9,7 +9,8 @@ pub(super) fn id(field: &Field) -> String {
     format!("f-{}", field.name)
 }
 
-/// All fields of a step; `listed` says whether what is wrong is listed above them; `say` gives a text as HTML, `plain` without markup.
+/// All fields of a step; `listed` says whether what is wrong is listed above them; `say` gives a text as HTML, `plain`
+/// without markup.
 pub(super) fn draw(
     step: &Step,
     listed: bool,

@@ -3,9 +3,9 @@
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::Store;
 use super::error::{Error, Result};
 use super::fragments::Kind;
-use super::{Store, stopped};
 
 impl Store {
     /// Writes a consistent copy of the SQLite database, as of one moment, to a new file that only its owner may read,
@@ -33,7 +33,11 @@ impl Store {
     }
 
     async fn copy_into(&self, path: &Path) -> Result<()> {
-        let name = path.to_str().ok_or_else(stopped)?.to_owned();
+        let odd = || Error::Unavailable {
+            what: format!("{}: SQLite takes names in UTF-8 only", path.display()),
+            retry: false,
+        };
+        let name = path.to_str().ok_or_else(odd)?.to_owned();
         sqlx::query("VACUUM INTO $1").bind(name).execute(self.read().await?.conn()).await?;
         Ok(())
     }

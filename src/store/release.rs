@@ -4,9 +4,9 @@ use super::Store;
 use super::error::Result;
 
 impl Store {
-    /// Lets go of everything a former process on this file held: deliveries, attempts, calls
-    /// that it was answering, its place among the nodes.
-    /// Only for the embedded database, where the caller holds the file's lock and no other server can be at work.
+    /// Lets go of everything a former process on this file held: deliveries, attempts, calls that it was answering, its
+    /// place among the nodes. Only for the embedded database, where the caller holds the file's lock and no other
+    /// server can be at work.
     ///
     /// # Errors
     /// `Unavailable`.

@@ -57,13 +57,23 @@ fn word(method: &Method) -> &'static str {
     known.into_iter().find(|known| method == known).unwrap_or("OTHER")
 }
 
+/// What routes begin with that no backend calls: a person's pages, what browsers load with them, and probes.
+const NOT_BACKENDS: [&str; 9] = [
+    "none",
+    "/connect",
+    "/wizard",
+    "/auth/authorize",
+    "/providers",
+    "/assets",
+    "/docs",
+    "/healthz",
+    "/readyz",
+];
+
 /// Runs a backend's request in a span, below the place in a trace that its caller names. A person's requests belong to
 /// the trace of their session, which only the use cases know.
 async fn in_trace(id: &str, pattern: &str, request: Request, next: Next) -> Response {
-    if ["none", "/connect", "/wizard", "/assets", "/healthz", "/readyz"]
-        .iter()
-        .any(|own| pattern.starts_with(own))
-    {
+    if NOT_BACKENDS.iter().any(|own| pattern.starts_with(own)) {
         return next.run(request).await;
     }
     let header = request.headers().get("traceparent").and_then(|value| value.to_str().ok());

@@ -216,12 +216,19 @@ impl Deliver {
         let number = delivery.tries + 1;
         let mut tried = Try { number, at, took: 0, status: None, problem: None, answer: None };
         let mut wish = None;
-        let outcome = match self.prepare(&delivery).await? {
-            None => {
+        let outcome = match self.prepare(&delivery).await {
+            // Written down like every try that failed, so that it is listed, and given up at last.
+            Err(store::Error::Corrupt { table, what }) => {
+                tracing::error!(delivery.id = %delivery.id, table, what, "what a delivery needs cannot be read");
+                tried.problem = Some("row_unreadable".to_owned());
+                Ending::Again
+            }
+            Err(error) => return Err(error),
+            Ok(None) => {
                 tried.problem = Some("nothing_to_tell".to_owned());
                 Ending::Final
             }
-            Some((url, body)) => {
+            Ok(Some((url, body))) => {
                 let mut headers = self.signer.headers(delivery.id.as_str(), at, &body);
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 let place = traces::current().or_else(|| delivery.trace.clone());

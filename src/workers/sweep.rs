@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::connect::Connect;
 
-/// How often it looks.
+/// How often links that ran out are looked for.
 const PAUSE: Duration = Duration::from_secs(30);
 /// How often old rows are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -16,24 +15,37 @@ const BREATH: Duration = Duration::from_millis(50);
 /// How many at once.
 const BATCH: usize = 200;
 
-/// Runs until told to stop.
-pub async fn run(connect: Connect, mut stop: watch::Receiver<bool>) {
-    let mut due = Instant::now();
+/// Runs until told to stop. Links end on time however much there is to remove.
+pub async fn run(connect: Connect, stop: watch::Receiver<bool>) {
+    tokio::join!(expire(&connect, stop.clone()), sweep(&connect, stop));
+}
+
+/// Writes down links that ran out.
+async fn expire(connect: &Connect, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        if Instant::now() >= due {
-            due = Instant::now() + SWEEP;
-            forget(&connect, &stop).await;
-        }
         match connect.expire_sessions(i64::try_from(BATCH).unwrap_or(i64::MAX)).await {
             // There may be more.
             Ok(BATCH) => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "expired links could not be written down"),
         }
-        tokio::select! {
-            _ = stop.changed() => {}
-            () = tokio::time::sleep(PAUSE) => {}
-        }
+        pause(PAUSE, &mut stop).await;
+    }
+}
+
+/// Removes what is old, every now and then.
+async fn sweep(connect: &Connect, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        forget(connect, &stop).await;
+        pause(SWEEP, &mut stop).await;
+    }
+}
+
+/// Returns after a while, or when it is time to stop.
+async fn pause(span: Duration, stop: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        _ = stop.changed() => {}
+        () = tokio::time::sleep(span) => {}
     }
 }
 

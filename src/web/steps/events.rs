@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderValue;
-use axum::http::header::RETRY_AFTER;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
@@ -37,10 +36,8 @@ pub(super) async fn stream(State(web): State<Web>, holder: Holder) -> Answer {
     holder.seen(&web, &session, &view)?;
     let Some(open) = web.streams.open(&holder.id) else {
         let detail = "too many event streams are open; close one, or read the step every few seconds instead";
-        let mut response =
-            refused(Some(&holder.request), Kind::TooManyRequests.detail(detail)).into_response();
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        return Ok(response);
+        let full = Kind::TooManyRequests.detail(detail).after(Duration::from_secs(5));
+        return Err(refused(Some(&holder.request), full));
     };
     let (events, reader) = mpsc::channel(4);
     tokio::spawn(tell(web, holder, open, events));

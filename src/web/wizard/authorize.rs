@@ -8,7 +8,7 @@ use super::super::Web;
 use super::super::extract::FormBody;
 use super::browser::Browser;
 use super::forms::Form;
-use super::link::{Entrance, claim, show};
+use super::link::{Entrance, LONGEST, claim, show};
 use super::show::Canvas;
 use crate::connect::{Door, Error};
 use crate::kernel::ids::SessionId;
@@ -46,6 +46,7 @@ pub(super) async fn submit(State(web): State<Web>, browser: Browser, request: Re
 }
 
 fn entrance<'a>(id: &'a SessionId, state: &'a str) -> Entrance<'a> {
+    let state = if state.len() <= LONGEST { state } else { "" };
     let here = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("session", id.as_str())
         .append_pair("state", state)

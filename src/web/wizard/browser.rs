@@ -17,6 +17,10 @@ const REMEMBERED_SECONDS: u32 = 180 * 24 * 3600;
 /// What a page's address says the language with; also what a backend may add to its links.
 const LANGUAGE: &str = "lang";
 
+/// The longest address that a page repeats, in bytes. Ours are far shorter, also with what a provider sends back; each
+/// page repeats its own once for every language, so whoever asks with a long one must not get a page full of it.
+const LONGEST: usize = 4096;
+
 /// The browser that asks.
 #[derive(Clone)]
 pub(in crate::web) struct Browser {
@@ -67,7 +71,7 @@ fn language_name(secure: bool) -> String {
     format!("{}vestibule-language", prefix(secure))
 }
 
-/// A page's address without the choice of a language, and the choice.
+/// A page's address without the choice of a language, and the choice. One that is too long to be repeated is `/`.
 fn address(path: &str, query: &str) -> (String, Option<String>) {
     // A path that begins with two slashes, of either kind, would name another host.
     let path = format!("/{}", path.trim_start_matches(['/', '\\']));
@@ -82,7 +86,8 @@ fn address(path: &str, query: &str) -> (String, Option<String>) {
         }
     }
     let kept = kept.finish();
-    (if kept.is_empty() { path } else { format!("{path}?{kept}") }, asked)
+    let whole = if kept.is_empty() { path } else { format!("{path}?{kept}") };
+    (if whole.len() <= LONGEST { whole } else { "/".to_owned() }, asked)
 }
 
 fn before_name(secure: bool) -> String {
@@ -224,5 +229,7 @@ mod tests {
             ("/auth/authorize?session=a&state=b%26c".to_owned(), Some("pt-BR".to_owned()))
         );
         assert_eq!(own("//evil.example", "").0, "/evil.example");
+        let long = "\"".repeat(2000);
+        assert_eq!(own("/connect/x", &format!("a={long}&lang=de")), ("/".to_owned(), Some("de".to_owned())));
     }
 }

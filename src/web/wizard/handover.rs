@@ -11,7 +11,7 @@ use super::super::Web;
 use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::Form;
-use super::link::{Entrance, claim, show};
+use super::link::{Entrance, LONGEST, claim, show};
 use super::show::{Canvas, path};
 use crate::connect::{Door, SessionView};
 use crate::pages::{Handover, Page, ProblemKind};
@@ -70,6 +70,7 @@ pub(super) async fn lead_out(
 }
 
 fn entrance(token: &str) -> Entrance<'_> {
+    let token = if token.len() <= LONGEST { token } else { "" };
     let here = format!("/handover/{token}");
     Entrance {
         door: Door::Handover(token),

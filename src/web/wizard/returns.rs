@@ -12,6 +12,7 @@ use super::super::Web;
 use super::super::extract::Segment;
 use super::browser::Browser;
 use super::forms::Form;
+use super::link::LONGEST;
 use super::show::{Canvas, path, see_other};
 use super::steps::after;
 use crate::connect::{Error, Landing};
@@ -20,8 +21,6 @@ use crate::kernel::ids::SessionId;
 use crate::kernel::secret::Secret;
 use crate::pages::ProblemKind;
 
-/// The longest `state` that is looked at; ours have 43 characters.
-const LONGEST: usize = 512;
 /// The longest query that is looked at, in bytes: codes of some providers come close to two thousand.
 const WHOLE: usize = 16 * 1024;
 /// The most parameters that are looked at.

@@ -144,7 +144,10 @@ impl<'a> Canvas<'a> {
             }
             error => {
                 tracing::error!(request.id = self.browser.request.0, error = %error, "a page failed");
-                self.problem(StatusCode::SERVICE_UNAVAILABLE, ProblemKind::ServerError, "unavailable")
+                // It passes: the same page is asked for again, and stands where it stood.
+                let (kind, retry) = (ProblemKind::ServerError, Some(self.browser.here()));
+                let problem = Problem { kind, home_url: None, retry, takeover: None, hidden: &[] };
+                self.page(StatusCode::SERVICE_UNAVAILABLE, &Page::Problem(problem))
             }
         }
     }

@@ -356,4 +356,13 @@ async fn trouble(book: &mut Book, app: &App, schema: &Schema, proxy: PgProxy) {
     all(book, 500).await;
     drop(proxy);
     all(book, 503).await;
+    // What passes leads back to where it was asked for.
+    let page = sent(
+        app,
+        book.operation("openLink"),
+        &Ask { values: &[&secret], headers: &[("accept", "text/html")], ..Ask::default() },
+    )
+    .await;
+    let way_on = format!("class=\"button\" href=\"{}\"", format!("/connect/{secret}").replace('/', "&#x2f;"));
+    assert!(page.text().contains(&way_on), "{}", page.text());
 }

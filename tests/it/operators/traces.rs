@@ -72,6 +72,10 @@ async fn one_trace_goes_from_the_backend_s_request_over_two_nodes_to_the_call_th
     let end = person.connect(mailbox(), &link).await;
     assert!(succeeded(&end), "{}", end.text());
     let call = told.wait_for(1, READY).await.remove(0);
+    // A person's pages are no backend's request, whatever their browser claims.
+    let claimed = [("traceparent", format!("00-{TRACE}-{CALLER}-01"))];
+    let claimed = claimed.each_ref().map(|(name, value)| (*name, value.as_str()));
+    send("GET", &second.url("/auth/authorize"), &claimed, b"").await;
     // What was not exported yet goes out before the end.
     assert!(first.stop() && second.stop());
     let spans = spans(&collector);
@@ -97,6 +101,7 @@ async fn one_trace_goes_from_the_backend_s_request_over_two_nodes_to_the_call_th
     let expected = format!("00-{TRACE}-{}-01", hex(&delivery.span_id));
     assert_eq!(call.header("traceparent"), expected);
 
+    assert!(spans.iter().all(|span| !span.name.contains("/auth/authorize")));
     let text = format!("{spans:?}");
     let secret = link.url.rsplit('/').next().unwrap();
     let cookies = person.cookie_header();

@@ -27,15 +27,18 @@ struct Dead {
 
 impl Dead {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(settings: &[(&str, &str)]) -> Self {
         let [address]: [Ipv4Addr; 1] = own_addresses();
         let nobody = local(free_port());
         let fronts = [143, 993, 465, 587].map(|port| Front::at((address, port).into(), nobody));
         let records = ["imap", "smtp", "mail"].map(|name| format!("host-record={name}.wreck.net,{address}"));
         let dns = Dnsmasq::start(&records);
-        let app = App::with(&[
-            ("DNS_SERVER", &dns.address().to_string()),
-            ("PROVIDERS__IMAP__SETTINGS_DATABASE", ""),
-        ]);
+        let names = dns.address().to_string();
+        let own = [("DNS_SERVER", names.as_str()), ("PROVIDERS__IMAP__SETTINGS_DATABASE", "")];
+        let app = App::with(&[&own, settings].concat());
         Self { fronts: fronts.into(), _dns: dns, app }
     }
 
@@ -121,6 +124,23 @@ async fn connections_of_a_killed_server_are_counted_however_far_it_came() {
 async fn eventually_connected(dead: &Dead) {
     let what = "a held connection";
     crate::parts::eventually_async(what, READY, async || (dead.connects() > 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn one_host_is_connected_to_so_often_in_a_minute_over_all_sessions() {
+    let dead = Dead::start_with(&[("HOST_CONNECTS_PER_MINUTE", "1")]);
+    let mut last = None;
+    for _ in 0..2 {
+        let person = Person::new();
+        let address = person.begin(&dead.app.link(json!({})).await).await;
+        let address = dead.search(&person, &address).await;
+        assert_eq!(dead.connects(), 3, "once to each of the usual names, whoever asks");
+        last = Some((person, address));
+    }
+    let (person, address) = last.expect("two sessions");
+    let held = dead.try_password(&person, &address).await;
+    assert!(held.text().contains("too often in a short time"), "{}", held.text());
+    assert_eq!((held.step(), dead.connects()), ("password", 3));
 }
 
 #[tokio::test]

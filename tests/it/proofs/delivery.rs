@@ -2,8 +2,10 @@
 //! and never in the way of another receiver.
 
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 use std::net::SocketAddr;
 use std::time::Duration;
+use vestibule::store::sqlite_url;
 
 use super::walk::{assert_signed, calls, deliveries, mailbox, signing_secret};
 use crate::app::App;
@@ -154,4 +156,25 @@ async fn a_repair_while_the_first_message_still_fails_is_told_after_it() {
     // not keep the newer one from a receiver that may well take it.
     assert!(first[0].at < second[0].at);
     assert_eq!(app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_whose_endpoint_cannot_be_read_is_listed_with_that_and_tried_again_by_the_schedule() {
+    let app = mailbox().app(&[]);
+    let sink = Sink::start();
+    sink.answer_next([Answer::status(500)]);
+    connect(&app, &sink.url("/spoilt")).await;
+    arrived(&sink, "/spoilt", 1).await;
+    let mut raw = SqliteConnection::connect(&sqlite_url(&app.data("vestibule.db"))).await.expect("the file");
+    sqlx::raw_sql("UPDATE endpoints SET target = x'00'").execute(&mut raw).await.expect("damage");
+    let listed = eventually_async("a second try", SLOW, async || {
+        let all = deliveries(&app, "due");
+        (all[0]["tries"].as_array()?.len() == 2).then_some(all)
+    })
+    .await;
+    assert_eq!(
+        (&listed[0]["state"], &listed[0]["tries"][1]["problem"]),
+        (&json!("due"), &json!("row_unreadable"))
+    );
+    assert_eq!(calls(&sink, "/spoilt").len(), 1);
 }

@@ -1,7 +1,10 @@
 //! Starting and stopping: what must not start says why, all at once, and what stops finishes first.
 
 use serde_json::json;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Duration;
 
 use super::nodes::ring;
@@ -9,6 +12,7 @@ use super::walk::{go_on, mailbox, succeeded};
 use crate::app::App;
 use crate::app::mailbox::{ADDRESS, PASSWORD};
 use crate::app::person::Person;
+use crate::parts::binary::vestibule;
 use crate::parts::front::Front;
 use crate::parts::scratch::Scratch;
 use crate::parts::{READY, eventually_async, free_port};
@@ -100,6 +104,15 @@ fn every_bad_setting_is_named_in_one_go() {
     let app = App::prepared(&[("KEYS", "k1:short")]);
     assert!(refused(&app).contains("keys"));
     assert!(!app.data("vestibule.db").exists() || app.cli(&["config", "check"]).2.contains("key"));
+}
+
+#[test]
+fn a_setting_that_is_no_text_is_named_and_not_passed_over() {
+    let mut command = Command::new(vestibule());
+    command.args(["config", "check"]).env_clear().env("VESTIBULE_PRODUCT_NAME", OsStr::from_bytes(b"\xff"));
+    let ran = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success() && said.contains("VESTIBULE_PRODUCT_NAME: must be text"), "{said}");
 }
 
 #[test]

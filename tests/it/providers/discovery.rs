@@ -204,13 +204,41 @@ async fn service_records_lead_to_servers_and_starttls_is_as_good() {
 #[tokio::test]
 async fn the_usual_names_are_tried_when_nobody_says_anything_useful() {
     let world = World::new();
-    let mx = "mx-host=harbour-mail.net,mx.harbour-mail.net,10".to_owned();
-    let both =
-        vec![mx.clone(), at("imap.harbour-mail.net", world.mail), at("smtp.harbour-mail.net", world.mail)];
-    let (_names, app) = world.app(&both);
-    connects(&app, "imap.harbour-mail.net:993").await;
-    let (_names, app) = world.app(&[mx, at("mail.harbour-mail.net", world.mail)]);
-    connects(&app, "mail.harbour-mail.net:993").await;
+    let pages = [(own("harbour-mail.net"), wrong_file()), (listed("harbour-mail.net"), wrong_file())];
+    let wrong = [
+        at("dead.harbour-mail.net", world.dead),
+        "mx-host=harbour-mail.net,mx.harbour-mail.net,10".to_owned(),
+        "srv-host=_imaps._tcp.harbour-mail.net,dead.harbour-mail.net,993".to_owned(),
+        "srv-host=_submissions._tcp.harbour-mail.net,dead.harbour-mail.net,465".to_owned(),
+    ];
+    for (names, host) in [(["imap", "smtp"], "imap"), (["mail", "mail"], "mail")] {
+        let mut records = wrong.to_vec();
+        records.extend(names.map(|name| at(&format!("{name}.harbour-mail.net"), world.mail)));
+        let (_web, (_names, app)) = (world.web(&pages), world.app(&records));
+        connects(&app, &format!("{host}.harbour-mail.net:993")).await;
+    }
+}
+
+#[tokio::test]
+async fn of_several_sources_that_hold_the_most_trusted_one_is_taken() {
+    let world = World::new();
+    let file =
+        |host: &str| file(&format!("{host}.harbour-mail.net"), (993, "SSL"), (465, "SSL"), "%EMAILADDRESS%");
+    let sources = [(own("harbour-mail.net"), file("good")), (listed("harbour-mail.net"), file("smtp"))];
+    // Service records are the first to be known, and must wait for what is trusted more.
+    let records = [
+        at("good.harbour-mail.net", world.mail),
+        at("smtp.harbour-mail.net", world.mail),
+        at("mail.harbour-mail.net", world.mail),
+        at("imap.harbour-mail.net", world.mail),
+        "mx-host=harbour-mail.net,mx.harbour-mail.net,10".to_owned(),
+        "srv-host=_imaps._tcp.harbour-mail.net,mail.harbour-mail.net,993".to_owned(),
+        "srv-host=_submissions._tcp.harbour-mail.net,mail.harbour-mail.net,465".to_owned(),
+    ];
+    for (silent, host) in ["good", "smtp", "mail"].into_iter().enumerate() {
+        let (_web, (_names, app)) = (world.web(&sources[silent..]), world.app(&records));
+        connects(&app, &format!("{host}.harbour-mail.net:993")).await;
+    }
 }
 
 #[tokio::test]

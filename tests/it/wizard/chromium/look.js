@@ -52,6 +52,9 @@ for (const element of document.body.querySelectorAll("*")) {
     wrong.push(`only ${box.height} high: ${name(element)}`);
   }
   if (element.matches("a") && box.height < 24) wrong.push(`only ${box.height} high: ${name(element)}`);
+  // Whoever keeps passwords elsewhere brings them in this way.
+  const paste = new ClipboardEvent("paste", { bubbles: true, cancelable: true });
+  if (element.matches("input") && !element.dispatchEvent(paste)) wrong.push(`nothing can be pasted: ${element.name}`);
   if (element.matches("input, select") && element.labels.length === 0) {
     wrong.push(`no label: ${element.name}`);
   }
