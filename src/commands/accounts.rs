@@ -8,14 +8,7 @@ use vestibule::connect::AccountView;
 #[derive(Subcommand)]
 pub enum Accounts {
     /// List accounts, oldest first.
-    List {
-        /// Only those connected under this name.
-        #[arg(long)]
-        name: Option<String>,
-        /// At most this many.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-    },
+    List(super::Listed),
     /// Show one account.
     Show {
         /// Its id.
@@ -32,7 +25,7 @@ pub enum Accounts {
 pub async fn run(verb: Accounts) -> anyhow::Result<()> {
     let core = super::quiet_core().await?;
     match verb {
-        Accounts::List { name, limit } => {
+        Accounts::List(super::Listed { name, limit }) => {
             let mut found = core.connect.accounts(name.as_deref(), None, i64::from(limit)).await?;
             found.truncate(limit as usize);
             super::print(&json!(found.iter().map(show).collect::<Vec<_>>()))

@@ -31,6 +31,17 @@ use vestibule::kernel::traces::TARGET;
 use vestibule::providers;
 use vestibule::store::{Address, Store, sqlite_url};
 
+/// What a list shows.
+#[derive(clap::Args)]
+pub struct Listed {
+    /// Only those under this name.
+    #[arg(long)]
+    name: Option<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+}
+
 /// A core that is ready to be asked.
 pub struct Core {
     pub config: Config,

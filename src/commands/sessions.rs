@@ -12,14 +12,7 @@ use vestibule::kernel::reference::Reference;
 #[derive(Subcommand)]
 pub enum Sessions {
     /// List sessions, newest first.
-    List {
-        /// Only those made under this name.
-        #[arg(long)]
-        name: Option<String>,
-        /// At most this many.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-    },
+    List(super::Listed),
     /// Show one session and what happened in it.
     Show {
         /// Its id, or the reference that its pages showed, such as 7Q4K-M2XD.
@@ -31,7 +24,7 @@ pub enum Sessions {
 pub async fn run(verb: Sessions) -> anyhow::Result<()> {
     let core = super::quiet_core().await?;
     match verb {
-        Sessions::List { name, limit } => {
+        Sessions::List(super::Listed { name, limit }) => {
             let mut found = core.connect.sessions(None, name.as_deref(), None, i64::from(limit)).await?;
             found.truncate(limit as usize);
             super::print(&Value::Array(found.iter().map(show).collect()))

@@ -144,16 +144,15 @@ pub(super) async fn per_address(State(web): State<Web>, request: Request, next: 
     let detail =
         "this address has sent more requests than requests_per_minute_address allows; send fewer, or later";
     let envelope = Kind::TooManyRequests.detail(detail).after(wait);
-    let seconds = envelope.retry_after;
+    let seconds = envelope.retry_after.map(HeaderValue::from);
     let (status, kind) = (StatusCode::TOO_MANY_REQUESTS, ProblemKind::TooManyRequests);
-    let mut response = match wizard::no_page(&web, request, status, kind).await {
-        Some(page) => page,
-        None => api::refused(id.as_ref(), envelope).into_response(),
+    let Some(mut page) = wizard::no_page(&web, request, status, kind).await else {
+        return api::refused(id.as_ref(), envelope).into_response();
     };
     if let Some(seconds) = seconds {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        page.headers_mut().insert(RETRY_AFTER, seconds);
     }
-    response
+    page
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Web;
 use super::api::{Caller, Refused, Spelling, reply};
 use super::extract::Segment;
-use super::repeats::{create, once};
+use super::repeats;
 use crate::connect::{AccountView, CreatedSession, Goal, NewSession, SessionView};
 use crate::dialects::envelope::Kind;
 use crate::dialects::postpress::{self as words, LinkGoal, LinkRequest};
@@ -64,7 +64,8 @@ async fn create_link(
     object: &'static str,
 ) -> Answer {
     let (web, caller) = (&web, &caller);
-    once(web, caller, request, StatusCode::CREATED, |body, way| async move {
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::CREATED, |body, way| async move {
         let asked = words::read_link(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&asked.unknown);
         let new = new_session(asked).ok_or_else(|| {
@@ -77,7 +78,7 @@ async fn create_link(
             let session = &created.session;
             words::link_created(object, &url, session.id.as_str(), session.expires_at)
         };
-        create(web, caller, new, way.turn(), (StatusCode::CREATED, &SPELLING), &reply).await
+        repeats::create(web, caller, new, way.turn(), (StatusCode::CREATED, &SPELLING), &reply).await
     })
     .await
 }

@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: a call that comes again has its effect once and gets the same reply. Only for calls with an API
 //! key; refusals are not kept, so a call that was mended may come again under its key.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -74,11 +75,12 @@ impl Drop for Held {
     }
 }
 
-/// Runs a call over its body, once under its idempotency key. `run` ends the turn that it is given together with its
+/// Runs a call over its body, once under its idempotency [`key`]. `run` ends the turn that it is given together with its
 /// effect; a turn without an effect is given back here.
 pub(super) async fn once<Run, Running>(
     web: &Web,
     caller: &Caller,
+    key: Option<String>,
     request: Request<Body>,
     status: StatusCode,
     run: Run,
@@ -87,7 +89,6 @@ where
     Run: FnOnce(Value, Way) -> Running,
     Running: Future<Output = Answer>,
 {
-    let key = key(caller, request.headers())?;
     // Nested routes see a path without what they are nested under.
     let path = request.extensions().get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri).path();
     let route = format!("{} {path}", request.method());
@@ -143,12 +144,13 @@ pub(super) async fn create(
     (status, spelling): (StatusCode, &Spelling),
     words: &(dyn Fn(&CreatedSession) -> Value + Send + Sync),
 ) -> Answer {
+    let said = OnceLock::new();
     let bytes = |created: &CreatedSession| {
-        let bytes = serde_json::to_vec(&words(created));
+        let bytes = serde_json::to_vec(said.get_or_init(|| words(created)));
         bytes.map(Zeroizing::new).map_err(|error| Error::Internal(format!("writing a reply: {error}")))
     };
     let once = turn.map(|turn| Once { turn, reply: &bytes });
     let created = web.connect.create_session(new, once).await;
     let created = created.map_err(|error| caller.fail(error, spelling))?;
-    Ok(reply(status, &words(&created)))
+    Ok(reply(status, said.get_or_init(|| words(&created))))
 }

@@ -3,6 +3,7 @@
 //! Standard library only, so that the first command on a fresh machine starts within a second or two.
 
 mod options;
+mod schemathesis;
 mod setup;
 mod shell;
 mod stages;

@@ -1,11 +1,12 @@
 //! Installs what the tests start and check with, on Debian; elsewhere it says what is missing.
 
+use crate::schemathesis;
 use crate::shell::{self, Failure, cargo, output, program, run, succeeds};
 use std::path::Path;
 use std::process::Command;
 
 /// A Debian package and a file by which its program is recognised on any system.
-struct Package {
+pub struct Package {
     name: &'static str,
     marker: &'static str,
     purpose: &'static str,
@@ -28,7 +29,7 @@ const PACKAGES: [Package; 14] = [
     package("fonts-noto-cjk", "/usr/share/fonts/opentype/noto", "letters for the screenshots"),
 ];
 
-const fn package(name: &'static str, marker: &'static str, purpose: &'static str) -> Package {
+pub const fn package(name: &'static str, marker: &'static str, purpose: &'static str) -> Package {
     Package { name, marker, purpose }
 }
 
@@ -63,6 +64,7 @@ pub fn setup() -> Result<(), Failure> {
         crate::unpack::unpack()?;
     }
     audit(debian)?;
+    schemathesis::install(debian)?;
     if succeeds(&mut cargo(&["deny", "--version"])) {
         println!("cargo-deny is there.");
     } else {
@@ -111,7 +113,8 @@ impl Package {
     }
 }
 
-fn install(missing: &[&Package]) -> Result<(), Failure> {
+/// Installs packages, whose services stay asleep.
+pub fn install(missing: &[&Package]) -> Result<(), Failure> {
     let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
     println!("Missing: {}.", names.join(", "));
     run(&mut privileged(&["apt-get", "update", "-qq"]))?;

@@ -26,7 +26,8 @@ use crate::kernel::words::{Dialect, Purpose};
 /// `POST /auth/sessions`: 200 with the person's link.
 pub(super) async fn create(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Answer {
     let (web, caller) = (&web, &caller);
-    repeats::once(web, caller, request, StatusCode::OK, |body, way| async move {
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::OK, |body, way| async move {
         let asked = words::read_session(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&asked.unknown);
         let (named, email) =

@@ -143,11 +143,11 @@ async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -
     let locale = locale(&web, &parts);
     // Started twice under one idempotency key is started once: the token is made from it, so it comes again.
     let key = repeats::key(&caller, &parts.headers)?;
-    let before = key.map(|key| hash(&format!("start:{}:{key}", caller.key)));
+    let before = key.as_ref().map(|key| hash(&format!("start:{}:{key}", caller.key)));
     let request = Request::from_parts(parts, body);
     let (web, caller, id) = (&web, &caller, &id);
     let (host, locale, before) = (&*host, &*locale, before.as_deref());
-    repeats::once(web, caller, request, StatusCode::CREATED, |body, way| async move {
+    repeats::once(web, caller, key, request, StatusCode::CREATED, |body, way| async move {
         let (takeover, unknown) = words::read_start(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&unknown);
         // A start that comes again gets its token again while it holds the session, and takes it from nobody.

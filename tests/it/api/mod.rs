@@ -3,4 +3,5 @@
 mod book;
 mod pages;
 mod routes;
+mod schemathesis;
 mod statuses;

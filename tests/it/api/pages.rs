@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::app::http::Reply;
 
 /// The cookies that a reply sets, as a browser sends them.
-fn cookies(reply: &Reply) -> String {
+pub fn cookies(reply: &Reply) -> String {
     let set = reply.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
     set.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
 }

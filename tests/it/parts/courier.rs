@@ -64,8 +64,7 @@ impl Courier {
         courier.write_users();
         let ports = [courier.imap, courier.imaps];
         courier.process.until_ready(|| {
-            ports.iter().all(|port| super::dial(local(*port)).is_ok())
-                && Wire::plain(local(ports[0])).is_ok_and(|mut wire| wire.line().is_ok())
+            ports.iter().all(|port| super::dial(local(*port)).is_ok()) && Wire::greets(local(ports[0]))
         });
         courier
     }

@@ -47,7 +47,7 @@ impl Cyrus {
         let mut command = unpacked::command("usr/lib/cyrus/bin/master");
         command.arg("-D").arg("-C").arg(settings).arg("-M").arg(services).arg("-p").arg(folder.join("pid"));
         let mut process = Process::start("cyrus", &mut own_processes(command), folder.path());
-        process.until_ready(|| Wire::plain(local(imap)).is_ok_and(|mut wire| wire.line().is_ok()));
+        process.until_ready(|| Wire::greets(local(imap)));
         Self { _process: process, folder, imap, imaps }
     }
 

@@ -57,7 +57,7 @@ impl Dovecot {
             Command::new(tool("dovecot")).arg("-F").arg("-c").arg(config),
             folder.path(),
         );
-        process.until_ready(|| Wire::plain(local(imap)).is_ok_and(|mut wire| wire.line().is_ok()));
+        process.until_ready(|| Wire::greets(local(imap)));
         Self { _process: process, folder, imap, imaps }
     }
 

@@ -75,7 +75,7 @@ impl Submission {
             Command::new(tool("master")).arg("-d").arg("-c").arg(folder.join("config")),
             folder.path(),
         );
-        process.until_ready(|| Wire::plain(local(starttls)).is_ok_and(|mut wire| wire.line().is_ok()));
+        process.until_ready(|| Wire::greets(local(starttls)));
         Self { _process: process, folder, implicit, starttls }
     }
 

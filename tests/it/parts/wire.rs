@@ -23,6 +23,11 @@ impl Wire {
         Ok(Self { stream: BufReader::new(Box::new(raw.try_clone()?)), raw })
     }
 
+    /// Whether a server is there and says its first line.
+    pub fn greets(at: SocketAddr) -> bool {
+        Self::plain(at).is_ok_and(|mut wire| wire.line().is_ok())
+    }
+
     /// Connects with TLS from the first byte; `name` is checked against the certificate.
     pub fn tls(to: SocketAddr, name: &str, ca: &Ca) -> io::Result<Self> {
         Self::plain(to)?.upgrade(name, ca)

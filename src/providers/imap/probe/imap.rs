@@ -11,9 +11,10 @@ use crate::kernel::egress::{Egress, TlsStream};
 use crate::kernel::secret::Secret;
 
 use super::super::refusal::{self, Code, Refusal};
-use super::super::servers::{Encryption, Server};
+use super::super::servers::Server;
 use super::line::Lines;
 use super::response::{self, Response, Status, Word};
+use super::secured;
 
 /// Some large providers refuse mailboxes to programs that do not say their name.
 const IDENTITY: &str = concat!("ID (\"name\" \"Vestibule\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")");
@@ -39,21 +40,12 @@ pub async fn reach(egress: &Egress, server: &Server, connect: Instant) -> Result
 }
 
 async fn open(egress: &Egress, server: &Server, connect: Instant) -> Result<Talk<TlsStream>, Refusal> {
-    match server.encryption {
-        Encryption::Tls => {
-            let stream = egress.connect_tls(&server.host, server.port, connect).await?;
-            let mut talk = Talk::new(stream);
-            talk.greeting().await?;
-            Ok(talk)
-        }
-        Encryption::Starttls => {
-            let stream = egress.connect(&server.host, server.port, connect).await?;
-            let stream = prelude(stream).await?;
-            // The prelude may have used the connect deadline up; the handshake gets the caller's.
-            let handshake = connect.max(Instant::now() + Duration::from_secs(5));
-            Ok(Talk::new(egress.start_tls(stream, &server.host, handshake).await?))
-        }
+    let (stream, greets) = secured(egress, server, connect, prelude).await?;
+    let mut talk = Talk::new(stream);
+    if greets {
+        talk.greeting().await?;
     }
+    Ok(talk)
 }
 
 /// The part in clear: nothing but the question for TLS.

@@ -9,13 +9,14 @@ mod smtp;
 
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::kernel::egress::Egress;
+use crate::kernel::egress::{Egress, TlsStream};
 use crate::kernel::secret::Secret;
 
 use super::refusal::{Code, Refusal};
-use super::servers::Server;
+use super::servers::{Encryption, Server};
 
 /// How long one server may take.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,28 @@ pub async fn reads(egress: &Egress, server: &Server, until: Instant) -> bool {
 /// Whether this is a server where mail is sent: connects with a good certificate, signs in nowhere.
 pub async fn sends(egress: &Egress, server: &Server, until: Instant) -> bool {
     matches!(timeout_at(until, smtp::reach(egress, server, until)).await, Ok(Ok(())))
+}
+
+/// A connection under TLS, and whether the server's greeting is still to come on it: before STARTTLS it was said in
+/// `prelude`, the part in clear.
+async fn secured<Spoken>(
+    egress: &Egress,
+    server: &Server,
+    connect: Instant,
+    prelude: impl FnOnce(TcpStream) -> Spoken,
+) -> Result<(TlsStream, bool), Refusal>
+where
+    Spoken: Future<Output = Result<TcpStream, Refusal>>,
+{
+    match server.encryption {
+        Encryption::Tls => Ok((egress.connect_tls(&server.host, server.port, connect).await?, true)),
+        Encryption::Starttls => {
+            let stream = prelude(egress.connect(&server.host, server.port, connect).await?).await?;
+            // The prelude may have used the connect deadline up; the handshake gets the caller's.
+            let handshake = connect.max(Instant::now() + Duration::from_secs(5));
+            Ok((egress.start_tls(stream, &server.host, handshake).await?, false))
+        }
+    }
 }
 
 fn conclude(

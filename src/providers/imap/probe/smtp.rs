@@ -11,8 +11,9 @@ use crate::kernel::egress::{ConnectError, Egress, TlsStream};
 use crate::kernel::secret::Secret;
 
 use super::super::refusal::{self, Code, Refusal};
-use super::super::servers::{Encryption, Server};
+use super::super::servers::Server;
 use super::line::{ANSWER_LIMIT, Lines};
+use super::secured;
 
 /// Submission servers take any literal here, and this one says nothing about our network.
 const HELLO: &str = "EHLO [127.0.0.1]";
@@ -41,21 +42,12 @@ pub async fn reach(egress: &Egress, server: &Server, connect: Instant) -> Result
 }
 
 async fn open(egress: &Egress, server: &Server, connect: Instant) -> Result<Talk<TlsStream>, Refusal> {
-    match server.encryption {
-        Encryption::Tls => {
-            let stream = egress.connect_tls(&server.host, server.port, connect).await?;
-            let mut talk = Talk::new(stream);
-            talk.greeting().await?;
-            Ok(talk)
-        }
-        Encryption::Starttls => {
-            let stream = egress.connect(&server.host, server.port, connect).await?;
-            let stream = prelude(stream).await?;
-            // The prelude may have used the connect deadline up.
-            let handshake = connect.max(Instant::now() + Duration::from_secs(5));
-            Ok(Talk::new(egress.start_tls(stream, &server.host, handshake).await?))
-        }
+    let (stream, greets) = secured(egress, server, connect, prelude).await?;
+    let mut talk = Talk::new(stream);
+    if greets {
+        talk.greeting().await?;
     }
+    Ok(talk)
 }
 
 /// The part in clear: nothing but the question for TLS.
