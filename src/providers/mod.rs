@@ -6,7 +6,10 @@ mod about;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod google;
 mod imap;
+mod microsoft;
+mod oauth;
 mod section;
 
 use std::collections::BTreeMap;
@@ -16,7 +19,7 @@ use crate::contract::{Catalogue, Provider};
 use section::Section;
 
 /// Slugs that are planned but not built: a section for one is no typing mistake, and waits for its version.
-const PLANNED: &[&str] = &["google", "microsoft", "linkedin", "instagram", "whatsapp", "telegram"];
+const PLANNED: &[&str] = &["linkedin", "instagram", "whatsapp", "telegram"];
 
 /// `None` when the provider cannot be used before it is set up.
 type Build = fn(&mut Section) -> Result<Option<Arc<dyn Provider>>, String>;
@@ -35,7 +38,7 @@ macro_rules! catalogue {
     [$($slug:ident),* $(,)?] => { &[$((stringify!($slug), |section| $slug::build(section))),*] };
 }
 
-const BUILT: &[(&str, Build)] = catalogue![imap];
+const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap];
 
 /// Builds every provider that is not switched off, each from its own raw `[providers.<slug>]` section. A
 /// provider without a section is built with its defaults.

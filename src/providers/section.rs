@@ -91,7 +91,8 @@ impl Section {
     pub fn words(&mut self, key: &str, default: &[&str]) -> Vec<String> {
         let rule = "must be a list of words, such as [\"mail\", \"calendar\"] or \"mail,calendar\"";
         let word = |text: &str| {
-            let plain = !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic());
+            let plain =
+                !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic());
             plain.then(|| text.to_owned())
         };
         let default = default.iter().map(|text| (*text).to_owned()).collect();
@@ -230,7 +231,10 @@ mod tests {
         section.words("h", &[]);
         let found = section.finish();
         let keys: Vec<_> = found.iter().map(|problem| &problem[..18]).collect();
-        assert_eq!(keys, ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| format!("providers.imap.{key}: m")));
+        assert_eq!(
+            keys,
+            ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| format!("providers.imap.{key}: m"))
+        );
         assert!(!found.join("").contains("hunter2"));
     }
 
