@@ -233,7 +233,7 @@ mod tests {
         let keys: Vec<_> = found.iter().map(|problem| &problem[..18]).collect();
         assert_eq!(
             keys,
-            ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| format!("providers.imap.{key}: m"))
+            ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| format!("providers.imap.{key}: "))
         );
         assert!(!found.join("").contains("hunter2"));
     }
