@@ -222,7 +222,8 @@ impl Trouble {
     }
 }
 
-/// One provider: how a person signs in. Implementations keep nothing between calls.
+/// One provider: how a person signs in. Implementations keep nothing of an attempt between calls; what is everybody's,
+/// such as the provider's public keys, they may.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// The description.

@@ -1,6 +1,8 @@
 //! A provider's description as its folder holds it: `about.toml` with its English words, `icon.svg`, and
 //! `locales/<language>.toml` with the same words in every other language of the pages.
 
+use std::collections::BTreeMap;
+
 use crate::contract::About;
 
 /// Reads the description beside the file that says this.
@@ -35,5 +37,21 @@ pub(super) fn read(about: &str, icon: &'static str, locales: &[(&str, &str)]) ->
         about.strings.insert((*tag).to_owned(), words);
     }
     about.icon = icon;
+    Ok(about)
+}
+
+/// Adds words that several providers share; a provider's own words win.
+///
+/// # Errors
+/// A sentence that names the language whose words cannot be read.
+pub(super) fn share(mut about: About, shared: &[(&str, &str)]) -> Result<About, String> {
+    for (tag, words) in shared {
+        let words: BTreeMap<String, toml::Value> =
+            toml::from_str(words).map_err(|error| format!("shared words, {tag}: {error}"))?;
+        let own = about.strings.entry((*tag).to_owned()).or_default();
+        for (key, text) in words {
+            own.entry(key).or_insert(text);
+        }
+    }
     Ok(about)
 }

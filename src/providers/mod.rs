@@ -6,7 +6,10 @@ mod about;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod google;
 mod imap;
+mod microsoft;
+mod oauth;
 mod section;
 
 use std::collections::BTreeMap;
@@ -16,7 +19,7 @@ use crate::contract::{Catalogue, Provider};
 use section::Section;
 
 /// Slugs that are planned but not built: a section for one is no typing mistake, and waits for its version.
-const PLANNED: &[&str] = &["google", "microsoft", "linkedin", "instagram", "whatsapp", "telegram"];
+const PLANNED: &[&str] = &["linkedin", "instagram", "whatsapp", "telegram"];
 
 /// `None` when the provider cannot be used before it is set up.
 type Build = fn(&mut Section) -> Result<Option<Arc<dyn Provider>>, String>;
@@ -35,7 +38,7 @@ macro_rules! catalogue {
     [$($slug:ident),* $(,)?] => { &[$((stringify!($slug), |section| $slug::build(section))),*] };
 }
 
-const BUILT: &[(&str, Build)] = catalogue![imap];
+const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap];
 
 /// Builds every provider that is not switched off, each from its own raw `[providers.<slug>]` section. A
 /// provider without a section is built with its defaults.
@@ -89,10 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn every_provider_is_built_without_any_configuration() {
-        let built = catalogue(&BTreeMap::new()).unwrap().built;
-        let slugs: Vec<_> = built.iter().map(|provider| provider.about().slug.as_str()).collect();
+    fn a_provider_without_a_client_waits_for_one_and_the_others_are_built() {
+        let offer = catalogue(&BTreeMap::new()).unwrap();
+        let slugs: Vec<_> = offer.built.iter().map(|provider| provider.about().slug.as_str()).collect();
         assert_eq!(slugs, ["imap"]);
+        assert_eq!(offer.unset, ["google", "microsoft"]);
+        let client = "google.client_id = '1-a.apps.googleusercontent.com'\ngoogle.client_secret = 'x'";
+        let offer = catalogue(&sections(client)).unwrap();
+        assert_eq!((offer.built.len(), offer.unset), (2, vec!["microsoft".to_owned()]));
     }
 
     #[test]
@@ -104,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_section_for_nobody_is_a_problem_and_a_planned_one_waits() {
-        let found = problems("gogle = {}\ngoogle = {}\nimap = {}");
+        let found = problems("gogle = {}\nlinkedin = {}\nimap = {}");
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("providers.gogle: there is no such provider"));
     }

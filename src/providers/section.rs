@@ -5,6 +5,10 @@
 use std::ops::RangeInclusive;
 
 use toml::{Table, Value};
+use url::Url;
+
+use crate::kernel::clock::Millis;
+use crate::kernel::secret::Secret;
 
 /// A section being read; [`Section::finish`] tells what was wrong with it.
 pub struct Section {
@@ -63,6 +67,77 @@ impl Section {
         Some(url).filter(|url| !url.is_empty())
     }
 
+    /// One line of text without spaces around it; `None` when it is set to nothing.
+    pub fn text(&mut self, key: &str, longest: usize) -> Option<String> {
+        let rule = format!("must be one line of text with at most {longest} bytes");
+        let text = self.read(key, String::new(), &rule, |value| {
+            let text = value.as_str()?.trim();
+            (text.len() <= longest && !text.chars().any(char::is_control)).then(|| text.to_owned())
+        });
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// A secret of any shape, without spaces and line ends around it; `None` when it is set to nothing.
+    pub fn secret(&mut self, key: &str, longest: usize) -> Option<Secret> {
+        let rule = format!("must be text with at most {longest} bytes");
+        let secret = self.read(key, None, &rule, |value| {
+            let text = value.as_str()?.trim();
+            (text.len() <= longest).then(|| Some(Secret::new(text)))
+        });
+        secret.filter(|secret| !secret.reveal().is_empty())
+    }
+
+    /// A list of words; in a string, separated by commas or spaces.
+    pub fn words(&mut self, key: &str, default: &[&str]) -> Vec<String> {
+        let rule = "must be a list of words, such as [\"mail\", \"calendar\"] or \"mail,calendar\"";
+        let word = |text: &str| {
+            let plain =
+                !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic());
+            plain.then(|| text.to_owned())
+        };
+        let default = default.iter().map(|text| (*text).to_owned()).collect();
+        self.read(key, default, rule, |value| match value {
+            Value::Array(values) => values.iter().map(|value| word(value.as_str()?.trim())).collect(),
+            Value::String(text) => {
+                let parts = text.split(|c: char| c == ',' || c.is_whitespace());
+                parts.filter(|part| !part.is_empty()).map(word).collect()
+            }
+            _ => None,
+        })
+    }
+
+    /// A date, as its first moment in UTC; `None` when it is set to nothing.
+    pub fn date(&mut self, key: &str) -> Option<Millis> {
+        self.read(key, None, "must be a date, such as 2027-06-30", |value| {
+            let text = match value {
+                Value::String(text) => text.trim().to_owned(),
+                Value::Datetime(at) => at.date?.to_string(),
+                _ => return None,
+            };
+            if text.is_empty() {
+                return Some(None);
+            }
+            let date: jiff::civil::Date = text.parse().ok()?;
+            let start = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            Some(Some(Millis(start.timestamp().as_millisecond())))
+        })
+    }
+
+    /// Scheme and host of an https server, perhaps with a port, and nothing behind it; `None` when it is set to nothing.
+    pub fn https_origin(&mut self, key: &str, default: &str) -> Option<Url> {
+        let rule = "must be https:// and a host, perhaps with a port, and nothing behind it";
+        self.read(key, Url::parse(default).ok(), rule, |value| {
+            let text = value.as_str()?.trim();
+            if text.is_empty() {
+                return Some(None);
+            }
+            let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.has_host())?;
+            let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+            let nobody = url.username().is_empty() && url.password().is_none();
+            (bare && nobody).then_some(Some(url))
+        })
+    }
+
     /// What was wrong, as sentences that begin with the key.
     pub fn finish(mut self) -> Vec<String> {
         let strangers: Vec<_> = self.left.keys().cloned().collect();
@@ -83,8 +158,8 @@ impl Section {
         }
     }
 
-    // The value is never repeated: sections of other providers hold secrets, and this reader is for them all.
-    fn problem(&mut self, key: &str, rule: &str) {
+    /// Notes what is wrong with a setting that was read. The value is never repeated: it may be a secret.
+    pub fn problem(&mut self, key: &str, rule: &str) {
         self.problems.push(format!("providers.{}.{key}: {rule}", self.slug));
     }
 }
@@ -120,6 +195,47 @@ mod tests {
         assert_eq!(section.ports("ports", &[143]), [143]);
         assert_eq!(section.number("connect_seconds", 1..=60, 15), 15);
         assert!(section.finish().is_empty());
+    }
+
+    #[test]
+    fn text_secrets_lists_and_dates_come_without_what_surrounds_them() {
+        let mut section = section(
+            "a = ' x y '\nb = \"\\n s3cret\\n\"\nc = 'mail, calendar'\nd = ['mail']\ne = 2027-06-30\nf = '2027-06-30'\n\
+             g = ' https://id.example:8443 '\nh = ''",
+        );
+        assert_eq!(section.text("a", 10).as_deref(), Some("x y"));
+        assert_eq!(section.secret("b", 10).unwrap().reveal(), "s3cret");
+        assert_eq!(section.words("c", &[]), ["mail", "calendar"]);
+        assert_eq!(section.words("d", &["x"]), ["mail"]);
+        let day = Millis::parse_rfc3339("2027-06-30T00:00:00Z");
+        assert_eq!((section.date("e"), section.date("f")), (day, day));
+        assert_eq!(section.https_origin("g", "").unwrap().as_str(), "https://id.example:8443/");
+        assert_eq!(section.https_origin("h", "https://default.example"), None);
+        assert!(section.finish().is_empty());
+        assert_eq!(super::Section::new("x", Table::new()).words("c", &["mail"]), ["mail"]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_named_by_its_key_and_never_repeated() {
+        let mut section = section(
+            "a = 'hunter2 is too long'\nb = 'hunter2hunter2'\nc = [7]\nd = 'hunter2'\ne = 'http://hunter2.example'\n\
+             f = 'https://id.example/hunter2'\ng = 'https://hunter2@id.example'\nh = [\"a\\u0000hunter2\"]",
+        );
+        section.text("a", 5);
+        section.secret("b", 5);
+        section.words("c", &[]);
+        section.date("d");
+        section.https_origin("e", "");
+        section.https_origin("f", "");
+        section.https_origin("g", "");
+        section.words("h", &[]);
+        let found = section.finish();
+        let keys: Vec<_> = found.iter().map(|problem| &problem[..18]).collect();
+        assert_eq!(
+            keys,
+            ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| format!("providers.imap.{key}: "))
+        );
+        assert!(!found.join("").contains("hunter2"));
     }
 
     #[test]

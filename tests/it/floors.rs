@@ -200,10 +200,12 @@ fn walk(root: &Path, folder: &str, files: &mut Vec<(String, String)>) {
     }
 }
 
-/// The providers: the folders in their room.
+/// The providers: the folders in their room that describe one. What several of them share describes none.
 fn slugs() -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(Path::new(ROOT).join("src/providers")) else { return Vec::new() };
-    let folders = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_dir());
+    let folders = entries
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().join("about.toml").is_file());
     folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 

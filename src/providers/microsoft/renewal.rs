@@ -1,0 +1,33 @@
+//! Renewing: a new token for renewing comes with every use and is kept; whether a grant is gone follows from definite
+//! words only.
+
+use crate::contract::{Context, Renewed, Trouble as Failing};
+
+use super::super::oauth::grant::Grant;
+use super::super::oauth::refusal::Refusal;
+use super::super::oauth::tokens::Outcome;
+use super::Microsoft;
+use super::aadsts::{self, Trouble};
+
+impl Microsoft {
+    /// Renews a grant, once.
+    pub(super) async fn renew_grant(&self, cx: &Context, grant: Grant) -> Result<Renewed, Failing> {
+        if grant.client_id != self.party.client_id {
+            return Err(Failing::bug("config_client_changed"));
+        }
+        let refresh = grant.refresh_token.clone().ok_or(Failing::bug("nothing_to_renew"))?;
+        let asked = cx.clock.now();
+        let more = [("scope", &*self.scope)];
+        match self.party.renew(cx, &refresh, &more).await.map_err(Refusal::trouble)? {
+            Outcome::Granted(tokens) => Ok(Renewed::Fresh(grant.renewed(&tokens, asked).write()?)),
+            Outcome::Denied(denial) => {
+                aadsts::log(&denial);
+                let trouble = Trouble::from(&*denial);
+                match trouble.gone() {
+                    Some(cause) => Ok(Renewed::Gone { cause: cause.to_owned() }),
+                    None => Err(trouble.refusal().trouble()),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The sealed part of an account that was signed in to by OAuth, and what a backend is handed of it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::contract::{Credentials, State, Trouble};
+use crate::kernel::clock::Millis;
+use crate::kernel::secret::Secret;
+
+use super::tokens::Tokens;
+
+/// Everything it takes to act as the person.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Grant {
+    /// The form this is written in.
+    pub version: u32,
+    /// For acting.
+    pub access_token: Secret,
+    /// How it is sent.
+    pub token_type: String,
+    /// When it ends.
+    pub expires_at: Millis,
+    /// For renewing; absent only in grants that are given back at once.
+    pub refresh_token: Option<Secret>,
+    /// When that ends by itself, where it does.
+    pub refresh_expires_at: Option<Millis>,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// When this was given.
+    pub obtained_at: Millis,
+    /// To whom it was given.
+    pub client_id: String,
+    /// Who gave it.
+    pub issuer: String,
+    /// In which part of the issuer, where there are several.
+    pub tenant: Option<String>,
+    /// What to sign in with where a protocol wants a name besides the token (SASL XOAUTH2).
+    pub login: String,
+}
+
+/// Whose grant it is and who gave it.
+#[derive(Debug)]
+pub struct Holder<'a> {
+    /// Our id at the provider.
+    pub client_id: &'a str,
+    /// The provider.
+    pub issuer: &'a str,
+    /// A part of it.
+    pub tenant: Option<&'a str>,
+    /// The person's name in protocols.
+    pub login: &'a str,
+}
+
+impl Grant {
+    /// A fresh one; `asked` is when the tokens were asked for, so that no life is counted too long.
+    pub fn new(tokens: &Tokens, scopes: Vec<String>, asked: Millis, holder: &Holder<'_>) -> Self {
+        Self {
+            version: 1,
+            access_token: tokens.access.clone(),
+            token_type: "Bearer".to_owned(),
+            expires_at: asked.after(Duration::from_secs(tokens.lives)),
+            refresh_token: tokens.refresh.clone(),
+            refresh_expires_at: tokens.refresh_lives.map(|span| asked.after(Duration::from_secs(span))),
+            scopes,
+            obtained_at: asked,
+            client_id: holder.client_id.to_owned(),
+            issuer: holder.issuer.to_owned(),
+            tenant: holder.tenant.map(str::to_owned),
+            login: holder.login.to_owned(),
+        }
+    }
+
+    /// The same grant with what renewing gave. What did not come back stays as it was.
+    #[must_use]
+    pub fn renewed(self, tokens: &Tokens, asked: Millis) -> Self {
+        let rotated = tokens.refresh.is_some() || tokens.refresh_lives.is_some();
+        let ends = tokens.refresh_lives.map(|span| asked.after(Duration::from_secs(span)));
+        Self {
+            access_token: tokens.access.clone(),
+            expires_at: asked.after(Duration::from_secs(tokens.lives)),
+            refresh_token: tokens.refresh.clone().or(self.refresh_token),
+            refresh_expires_at: if rotated { ends } else { self.refresh_expires_at },
+            scopes: tokens.scopes.clone().unwrap_or(self.scopes),
+            obtained_at: asked,
+            ..self
+        }
+    }
+
+    /// Reads one back.
+    ///
+    /// # Errors
+    /// When the stored secret is not one of ours.
+    pub fn read(secret: State) -> Result<Self, Trouble> {
+        serde_json::from_value(secret.0).map_err(|_| Trouble::bug("secret_unreadable"))
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// None that could happen; plain values always become JSON.
+    pub fn write(self) -> Result<State, Trouble> {
+        serde_json::to_value(self).map(State).map_err(|_| Trouble::bug("secret_unwritable"))
+    }
+
+    /// The token that stands for the whole grant where one is given back.
+    pub fn whole(&self) -> &Secret {
+        self.refresh_token.as_ref().unwrap_or(&self.access_token)
+    }
+
+    /// What a backend acts with: `access_token` with its `token_type`, `expires_at` (RFC 3339), `scopes` and `login`.
+    pub fn credentials(&self) -> Credentials {
+        let value = json!({
+            "type": "oauth",
+            "access_token": self.access_token,
+            "token_type": self.token_type,
+            "expires_at": self.expires_at.rfc3339(),
+            "scopes": self.scopes,
+            "login": self.login,
+        });
+        Credentials { value, expires_at: Some(self.expires_at) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLDER: Holder<'static> =
+        Holder { client_id: "us", issuer: "https://id.example", tenant: None, login: "ada@example.org" };
+
+    fn tokens(access: &str, refresh: Option<&str>) -> Tokens {
+        Tokens {
+            access: Secret::new(access),
+            lives: 3600,
+            refresh: refresh.map(Secret::new),
+            refresh_lives: None,
+            scopes: None,
+            id_token: None,
+        }
+    }
+
+    #[test]
+    fn a_backend_gets_the_access_token_and_never_the_one_for_renewing() {
+        let grant = Grant::new(&tokens("at", Some("rt")), vec!["mail".into()], Millis(0), &HOLDER);
+        let credentials = grant.credentials();
+        assert_eq!(credentials.expires_at, Some(Millis(3_600_000)));
+        let expected = json!({
+            "type": "oauth", "access_token": "at", "token_type": "Bearer", "expires_at": "1970-01-01T01:00:00.000Z",
+            "scopes": ["mail"], "login": "ada@example.org",
+        });
+        assert_eq!(credentials.value, expected);
+        assert!(!format!("{grant:?}").contains("rt\""));
+    }
+
+    #[test]
+    fn renewing_keeps_what_does_not_come_back_and_takes_what_does() {
+        let grant = |lives| {
+            let first = Tokens { refresh_lives: lives, ..tokens("1", Some("a")) };
+            Grant::new(&first, vec!["mail".into()], Millis(0), &HOLDER)
+        };
+        let kept = grant(Some(60)).renewed(&tokens("2", None), Millis(5));
+        assert_eq!(kept.refresh_token.unwrap().reveal(), "a");
+        assert_eq!((kept.refresh_expires_at, kept.scopes), (Some(Millis(60_000)), vec!["mail".to_owned()]));
+        let taken = grant(Some(60)).renewed(&tokens("2", Some("b")), Millis(5));
+        assert_eq!((taken.refresh_token.unwrap().reveal(), taken.refresh_expires_at), ("b", None));
+        assert_eq!((taken.access_token.reveal(), taken.obtained_at), ("2", Millis(5)));
+        let back = Grant::read(grant(None).write().unwrap()).unwrap();
+        assert_eq!((back.whole().reveal(), back.version), ("a", 1));
+    }
+}
