@@ -55,7 +55,7 @@ const actions = {
     await state.keys.rotate();
     return {};
   },
-  'GET /tenant': (state, { domain }) => ({ tenant: tenantOf(domain) }),
+  'GET /tenant': (state, { domain }) => ({ tenant: state.tenants?.meet(domain) ?? tenantOf(domain) }),
 };
 
 /** Answers the control side. */

@@ -3,10 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 import Provider, { interactionPolicy } from 'oidc-provider';
-import { adapter } from './state.mjs';
+import { adapter, DAY } from './state.mjs';
 import { address } from './people.mjs';
-
-const DAY = 24 * 60 * 60;
 
 /** Asks for an account, for a sign-in and for consent, in this order, each when it is due. */
 function policy(house) {
@@ -52,7 +50,7 @@ export function provider(state, house) {
       Grant: 180 * DAY,
       IdToken: 3599,
       Interaction: 3600,
-      RefreshToken: (ctx, token) => state.settings(token.clientId).refresh_token_expires_in ?? 90 * DAY,
+      RefreshToken: (ctx, token) => state.refreshLifetime(token.clientId),
       Session: DAY,
     },
     expiresWithSession: () => false,

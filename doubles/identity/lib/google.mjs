@@ -153,7 +153,7 @@ async function withCallback(ctx, next, state, built) {
     const grant = await built.Grant.find(code.grantId);
     if (params.include_granted_scopes === 'true') {
       code.scope = [...new Set([...code.scope.split(' '), ...grant.getOIDCScope().split(' ')])].filter(Boolean).join(' ');
-      await code.save();
+      state.amend('AuthorizationCode', got.code, { scope: code.scope });
     }
     const { hd } = atGoogle(code.accountId, state.origin);
     const granted = grant.getOIDCScopeFiltered(code.scope.split(' '));

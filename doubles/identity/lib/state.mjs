@@ -1,7 +1,10 @@
 // What one stand-in remembers, all of it in memory: its clients, the models of oidc-provider, who granted what, the
 // faults that were asked for and the log of requests.
 
+import { randomBytes } from 'node:crypto';
 import { Faults } from './faults.mjs';
+
+export const DAY = 24 * 60 * 60;
 
 export class State {
   constructor(kind, origin) {
@@ -22,6 +25,11 @@ export class State {
 
   settings(client) {
     return this.clients.get(client) ?? {};
+  }
+
+  /** How long a client's refresh tokens live, in seconds. */
+  refreshLifetime(client) {
+    return this.settings(client).refresh_token_expires_in ?? 90 * DAY;
   }
 
   /** Notes a request; gives the entry, whose status is filled in later. */
@@ -47,6 +55,19 @@ export class State {
       if (key.startsWith(`${model}:`)) found.push([key, payload]);
     }
     return found;
+  }
+
+  /** Changes what is stored of a code or a token. */
+  amend(model, id, changes) {
+    Object.assign(this.models.get(`${model}:${id}`), changes);
+  }
+
+  /** A second token with all that the first one has; both stay good. */
+  twin(model, id, lifetime) {
+    const jti = randomBytes(32).toString('base64url');
+    const iat = Math.floor(Date.now() / 1000);
+    this.models.set(`${model}:${jti}`, { ...this.models.get(`${model}:${id}`), jti, iat, exp: iat + lifetime });
+    return jti;
   }
 
   /** Ends grants together with every code and token that came of them. */
