@@ -9,11 +9,6 @@ import { parseArgs } from 'node:util';
 // Standard output belongs to the one line below; what a library has to say goes where errors go.
 console.log = console.info = console.warn = console.error;
 
-const { webcrypto } = await import('node:crypto');
-// Node 18, which Debian 12 has, keeps the web's cryptography out of the global scope.
-globalThis.crypto ??= webcrypto;
-globalThis.CryptoKey ??= webcrypto.CryptoKey;
-
 const { values: options } = parseArgs({
   options: {
     kind: { type: 'string' },
