@@ -138,8 +138,9 @@ export function callbackOf(ctx) {
   const location = ctx.response.get('location');
   const target = ctx.oidc?.params?.redirect_uri;
   if (!location || typeof target !== 'string') return undefined;
-  const leads = location.split('?')[0] === target.split('?')[0] && /[?&](code|error)=/.test(location);
-  return leads ? new URL(location) : undefined;
+  const leads = location.split(/[?#]/)[0] === target.split('?')[0] && /[?&#](code|error)=/.test(location);
+  // Errors about the response type come behind a `#`, where only scripts would look.
+  return leads ? new URL(location.replace('#', location.includes('?') ? '&' : '?')) : undefined;
 }
 
 /** Leads to the callback with these parameters instead. */

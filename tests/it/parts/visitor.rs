@@ -87,7 +87,8 @@ impl Visitor {
     /// What the person does with a page.
     fn read(&mut self, text: &str, address: &str, choices: &Choices<'_>) -> Step {
         let page = Html::parse_document(text);
-        let all = |selector: &str| page.select(&Selector::parse(selector).expect("a selector")).collect::<Vec<_>>();
+        let all =
+            |selector: &str| page.select(&Selector::parse(selector).expect("a selector")).collect::<Vec<_>>();
         let heading = all("h1").first().map(|one| one.text().collect::<String>()).unwrap_or_default();
         self.seen.push(heading);
         let step = |word: &str| ("step".to_owned(), word.to_owned());
@@ -171,16 +172,16 @@ pub async fn exchange(
         .connect(name, stream)
         .await
         .map_err(|error| wrong(&error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| wrong(&error))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| wrong(&error))?;
     tokio::spawn(connection);
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let mut request = Request::builder().method(method).uri(target).header("host", format!("{host}:{port}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).map_err(|error| wrong(&error))?;
+    let request =
+        request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).map_err(|error| wrong(&error))?;
     let answer = sender.send_request(request).await.map_err(|error| wrong(&error))?;
     let (head, body) = answer.into_parts();
     let body = body.collect().await.map_err(|error| wrong(&error))?.to_bytes();

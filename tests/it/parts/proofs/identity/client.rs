@@ -103,7 +103,8 @@ impl App {
         let path = if self.house == House::Google { "/v1/userinfo" } else { "/oidc/userinfo" };
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
-        let reply = self.identity.send("GET", &self.identity.at(path), &headers, "").await.expect("an answer");
+        let reply =
+            self.identity.send("GET", &self.identity.at(path), &headers, "").await.expect("an answer");
         (reply.status, reply.json())
     }
 }

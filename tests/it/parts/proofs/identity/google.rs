@@ -24,7 +24,10 @@ async fn google_answers_with_its_own_parameters_and_spellings() {
     let back = app.callback(&[("scope", "openid email profile"), OFFLINE, CONSENT], ANN).await;
     assert_eq!(back["state"], "the-state");
     assert_eq!(back["iss"], app.identity.origin());
-    assert_eq!((back["authuser"].as_str(), back["prompt"].as_str(), back["hd"].as_str()), ("0", "consent", "example.com"));
+    assert_eq!(
+        (back["authuser"].as_str(), back["prompt"].as_str(), back["hd"].as_str()),
+        ("0", "consent", "example.com")
+    );
     assert!(back["code"].starts_with("4/0") && back["scope"].contains(EMAIL), "{back:?}");
 
     let (status, tokens) = app.redeem(&back["code"]).await;
@@ -118,10 +121,9 @@ async fn google_lets_people_leave_single_permissions_out() {
 #[tokio::test]
 async fn google_takes_a_no_at_both_pages() {
     let app = google().await;
-    for choices in [
-        Choices { deny: true, ..Choices::default() },
-        Choices { deny_sign_in: true, ..Choices::default() },
-    ] {
+    for choices in
+        [Choices { deny: true, ..Choices::default() }, Choices { deny_sign_in: true, ..Choices::default() }]
+    {
         let back = app.callback_after(&[("scope", WHOLE)], ANN, &choices).await;
         assert_eq!((back["error"].as_str(), back["state"].as_str()), ("access_denied", "the-state"));
         assert_eq!(back["iss"], app.identity.origin());
@@ -161,7 +163,8 @@ async fn google_fills_the_hint_into_its_form() {
     // What is no address at all is refused, on the page that shows the hint.
     let (status, _) = app.stuck(&params, "nobody").await;
     assert_eq!(status, 400);
-    let (first, page) = crate::parts::visitor::first_page(&mut app.identity.visitor(), &app.address(&params)).await;
+    let (first, page) =
+        crate::parts::visitor::first_page(&mut app.identity.visitor(), &app.address(&params)).await;
     assert_eq!(first, 200);
     assert!(page.contains(&format!("value=\"{ANN}\"")), "{page}");
 }
@@ -169,7 +172,8 @@ async fn google_fills_the_hint_into_its_form() {
 #[tokio::test]
 async fn google_keeps_its_errors_on_its_own_pages() {
     let app = google().await;
-    let (status, page) = app.stuck(&[("scope", WHOLE), ("redirect_uri", "http://127.0.0.1:9/other")], ANN).await;
+    let (status, page) =
+        app.stuck(&[("scope", WHOLE), ("redirect_uri", "http://127.0.0.1:9/other")], ANN).await;
     assert_eq!(status, 400);
     assert!(page.contains("Error 400: redirect_uri_mismatch"), "{page}");
     let (status, page) = app.stuck(&[("scope", WHOLE), ("client_id", "nobody")], ANN).await;
@@ -196,7 +200,10 @@ async fn google_tells_a_bogus_code_from_a_wrong_pair() {
     let app = google().await;
     let bogus = [("grant_type", "authorization_code"), ("code", "bogus"), ("redirect_uri", CALLBACK)];
     let (status, said) = app.token(&bogus).await;
-    assert_eq!((status, said), (400, json!({ "error": "invalid_grant", "error_description": "Malformed auth code." })));
+    assert_eq!(
+        (status, said),
+        (400, json!({ "error": "invalid_grant", "error_description": "Malformed auth code." }))
+    );
     let pair = [("client_id", app.client.id.as_str()), ("client_secret", "wrong")];
     let (status, said) = app.identity.post("/token", &[&pair[..], &bogus].concat()).await;
     assert_eq!((status, &said["error"]), (401, &json!("invalid_client")));
@@ -209,7 +216,9 @@ async fn google_tells_a_bogus_code_from_a_wrong_pair() {
 async fn google_revokes_for_all_clients_of_the_project() {
     let app = google().await;
     let project = app.client.id.split('-').next().unwrap().to_owned();
-    let sibling = App::with(House::Google, json!({ "client_id": format!("{project}-two.apps.googleusercontent.com") })).await;
+    let sibling =
+        App::with(House::Google, json!({ "client_id": format!("{project}-two.apps.googleusercontent.com") }))
+            .await;
     let asked = [("scope", WHOLE), OFFLINE, CONSENT];
     let here = app.tokens(&asked, ANN).await;
     let again = app.tokens(&asked, ANN).await;

@@ -4,8 +4,8 @@
 mod client;
 mod faults;
 mod google;
+mod mail;
 mod microsoft;
-mod tokens;
 
 use client::App;
 
