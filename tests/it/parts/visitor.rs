@@ -165,6 +165,8 @@ pub async fn exchange(
     let url = Url::parse(url).map_err(|error| wrong(&error))?;
     let (host, port) = (url.host_str().expect("a host").to_owned(), url.port().unwrap_or(443));
     let stream = super::dial(super::local(port)).map_err(|error| wrong(&error))?;
+    // A request goes out in pieces, which should not wait for each other.
+    stream.set_nodelay(true).map_err(|error| wrong(&error))?;
     stream.set_nonblocking(true).map_err(|error| wrong(&error))?;
     let stream = tokio::net::TcpStream::from_std(stream).map_err(|error| wrong(&error))?;
     let name = host.clone().try_into().map_err(|error| wrong(&error))?;
