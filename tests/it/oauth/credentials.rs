@@ -1,0 +1,139 @@
+//! Tokens after the sign-in: what a backend gets, when they are renewed and by how many, and that they work where they
+//! are meant to.
+
+use serde_json::{Value, json};
+
+use super::{HOUSES, Place, address};
+use crate::parts::identity::House;
+use crate::parts::{READY, eventually_async};
+
+/// Both providers with access tokens that have just about run out when they come.
+async fn short_lived(house: House) -> Place {
+    Place::with(house, &[], json!({ "access_ttl": 60 })).await
+}
+
+fn token(body: &Value) -> &str {
+    body["credentials"]["access_token"].as_str().unwrap_or_else(|| panic!("{body}"))
+}
+
+#[tokio::test]
+async fn a_backend_gets_a_token_with_its_true_end_and_a_fresh_one_where_it_asks() {
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        let account = place.account(&place.link(json!({})).await).await;
+        let reply = place.credentials(&account, json!({})).await;
+        assert_eq!((reply.status, reply.header("cache-control")), (200, "no-store"), "{}", reply.text());
+        let body = reply.json();
+        assert_eq!((&body["state"], &body["account_id"]), (&json!("active"), &json!(account)));
+        assert_eq!(body["credentials"]["type"], "oauth");
+        assert_eq!(body["credentials"]["login"], address(house));
+        let first = token(&body).to_owned();
+        let same = place.credentials(&account, json!({})).await.json();
+        assert_eq!(token(&same), first, "it is good for a while");
+        let fresh = place.credentials(&account, json!({ "refresh": true })).await.json();
+        assert_ne!(token(&fresh), first);
+        let ends = |body: &Value| body["expires_at"].as_str().unwrap().to_owned();
+        assert!(ends(&fresh) >= ends(&same));
+        // Without the scope nothing is said.
+        let path = format!("/v1/accounts/{account}/credentials");
+        let refused = place.app.api("POST", &path, Some(json!({}))).await;
+        assert_eq!(refused.json()["type"], "errors/insufficient_privileges", "{}", refused.text());
+        // Nor is any of it in the log.
+        let log = place.app.output();
+        assert!(!log.contains(&first) && !log.contains(&place.client.secret));
+    }
+}
+
+#[tokio::test]
+async fn thirty_calls_at_once_renew_once() {
+    for house in HOUSES {
+        let place = std::sync::Arc::new(short_lived(house).await);
+        let account = place.account(&place.link(json!({})).await).await;
+        let before = place.identity.log(&place.client, "token").await.len();
+        // Longer tokens from now on, so that one renewal suffices.
+        let key = super::trusted_key(&place.app);
+        let url = place.app.url(&format!("/v1/accounts/{account}/credentials"));
+        place.identity.fault(&place.client, "token_hang", 1, true).await;
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..30 {
+            let (key, url) = (key.clone(), url.clone());
+            calls.spawn(async move {
+                let headers = [("x-api-key", key.as_str()), ("content-type", "application/json")];
+                crate::app::http::send("POST", &url, &headers, br#"{"refresh":true}"#).await
+            });
+        }
+        let replies = calls.join_all().await;
+        assert!(replies.iter().all(|reply| reply.status == 200), "{}", replies[0].text());
+        let asked = place.identity.log(&place.client, "token").await.len() - before;
+        assert!(asked < 30 && asked >= 1, "{asked} renewals for thirty calls");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_is_gone_breaks_the_account_and_a_reconnect_mends_it() {
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        let account = place.account(&place.link(json!({ "name": "user_1" })).await).await;
+        place.identity.withdraw(&place.client, address(house)).await;
+        let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+        assert_eq!((&body["state"], body["cause"].is_string()), (&json!("needs_reconnect"), true), "{body}");
+        let read = place.app.api("GET", &format!("/v1/accounts/{account}"), None).await.json();
+        assert_eq!(read["sources"][0]["status"], "CREDENTIALS", "{read}");
+        let repair = place.link(json!({ "type": "reconnect", "reconnect_account": account })).await;
+        assert_eq!(place.account(&repair).await, account);
+        let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+        assert_eq!(body["state"], "active", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_nobody_s_fault_breaks_nothing() {
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        let account = place.account(&place.link(json!({})).await).await;
+        for (fault, value) in [
+            ("token_500", json!(1)),
+            ("token_503", json!(3)),
+            ("token_html", json!(1)),
+            ("token_cut", json!(1)),
+            ("token_huge", json!(1)),
+            ("token_401", json!(1)),
+        ] {
+            place.identity.fault(&place.client, fault, value, true).await;
+            let reply = place.credentials(&account, json!({ "refresh": true })).await;
+            assert_eq!(
+                (reply.status, reply.header("retry-after").is_empty()),
+                (503, false),
+                "{fault}: {}",
+                reply.text()
+            );
+            // What is still good is given all the same.
+            let body = place.credentials(&account, json!({})).await.json();
+            assert_eq!(body["state"], "active", "{fault}: {body}");
+        }
+        let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+        assert_eq!(body["state"], "active", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_account_s_grant_is_ended_unless_another_one_uses_it() {
+    let place = Place::start(House::Google).await;
+    let first = place.account(&place.link(json!({ "name": "user_1" })).await).await;
+    let second = place.account(&place.link(json!({ "name": "user_2" })).await).await;
+    assert_ne!(first, second);
+    let delete = async |id: &str| {
+        let reply = place.app.api("DELETE", &format!("/v1/accounts/{id}"), None).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    delete(&first).await;
+    // Long enough for the loop to have looked.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert!(place.identity.log(&place.client, "revoke").await.is_empty(), "user_2 still uses it");
+    assert_eq!(place.credentials(&second, json!({ "refresh": true })).await.json()["state"], "active");
+    delete(&second).await;
+    eventually_async("the grant is ended", READY, async || {
+        (place.identity.log(&place.client, "revoke").await.len() == 1).then_some(())
+    })
+    .await;
+}

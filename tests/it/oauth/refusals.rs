@@ -1,0 +1,217 @@
+//! What a relying party must refuse, each with a code of its own and no trace of an account: whatever a thief, a broken
+//! provider or a mixed-up browser brings back.
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{HOUSES, Place, leaves_for, parameter};
+use crate::app::Link;
+use crate::app::person::Person;
+use crate::parts::identity::House;
+use crate::proofs::walk::succeeded;
+
+/// Faults of the provider's replies at both houses, with the code each is refused with.
+const REPLIES: &[(&str, &str)] = &[
+    ("id_token_missing", "id_token_missing"),
+    ("id_token_wrong_nonce", "id_token_nonce"),
+    ("id_token_no_nonce", "id_token_nonce_missing"),
+    ("id_token_wrong_iss", "id_token_issuer"),
+    ("id_token_wrong_aud", "id_token_audience"),
+    ("id_token_many_aud", "id_token_azp_missing"),
+    ("id_token_bad_signature", "id_token_signature"),
+    ("id_token_unknown_key", "id_token_signature"),
+    ("id_token_unknown_kid", "id_token_key_unknown"),
+    ("id_token_alg_none", "id_token_alg"),
+    ("id_token_hs256_secret", "id_token_alg"),
+    ("id_token_hs256_public_key", "id_token_alg"),
+    ("id_token_expired", "id_token_expired"),
+    ("id_token_iat_future", "id_token_in_future"),
+    ("id_token_nbf_future", "id_token_in_future"),
+    ("id_token_no_sub", "id_token_sub"),
+    ("id_token_empty_sub", "id_token_sub"),
+];
+
+async fn cause(place: &Place, link: &Link) -> Value {
+    place.app.session(&link.id).await["cause"].clone()
+}
+
+#[tokio::test]
+async fn tokens_that_prove_nothing_are_refused_by_name_and_the_person_may_try_again() {
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        for (fault, code) in REPLIES {
+            let link = place.link(json!({})).await;
+            let person = Person::new();
+            let leaving = person.begin(&link).await;
+            let back = place.consent(&leaving).await;
+            place.identity.fault_once(&place.client, fault).await;
+            let refused = person.open(back.as_str()).await;
+            assert_eq!(refused.reply.status, 200, "{fault}");
+            assert_eq!(cause(&place, &link).await, *code, "{fault} at {house:?}");
+            assert!(
+                refused.has("#notice") && refused.has("button[value=submit]"),
+                "{fault}: {}",
+                refused.text()
+            );
+            assert!(place.app.accounts().await.is_empty(), "{fault} left an account");
+            place.identity.clear_faults(&place.client).await;
+        }
+        let link = place.link(json!({})).await;
+        assert!(succeeded(&place.connect(&Person::new(), &link).await), "nothing stays behind");
+    }
+}
+
+/// Faults that only one house has.
+#[tokio::test]
+async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
+    for (house, faults) in [
+        (
+            House::Google,
+            &[
+                ("userinfo_other_sub", "userinfo_sub"),
+                ("userinfo_401", "userinfo_refused"),
+                ("userinfo_500", "provider_unavailable"),
+                ("callback_wrong_iss", "callback_iss_wrong"),
+                ("callback_no_iss", "callback_iss_missing"),
+            ][..],
+        ),
+        (
+            House::Microsoft,
+            &[
+                ("id_token_wrong_tid", "id_token_issuer"),
+                ("id_token_no_tid", "id_token_tenant_missing"),
+                ("id_token_tid_no_guid", "id_token_tenant"),
+                ("id_token_foreign_key", "id_token_key_issuer"),
+            ][..],
+        ),
+    ] {
+        let place = Place::start(house).await;
+        for (fault, code) in faults {
+            let link = place.link(json!({})).await;
+            let person = Person::new();
+            let leaving = person.begin(&link).await;
+            place.identity.fault_once(&place.client, fault).await;
+            let back = place.consent(&leaving).await;
+            let refused = person.open(back.as_str()).await;
+            assert_eq!(refused.reply.status, 200, "{fault}: {}", refused.text());
+            assert_eq!(cause(&place, &link).await, *code, "{fault} at {house:?}");
+            assert!(refused.has("#notice"), "{fault}: {}", refused.text());
+            assert!(place.app.accounts().await.is_empty(), "{fault} left an account");
+        }
+    }
+}
+
+/// Replies of the token endpoint that are no answer.
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_nobody_s_fault() {
+    let place = Place::start(House::Microsoft).await;
+    for (fault, value) in
+        [("token_500", 1), ("token_503", 1), ("token_html", 1), ("token_huge", 1), ("token_cut", 1)]
+    {
+        let link = place.link(json!({})).await;
+        let person = Person::new();
+        let leaving = person.begin(&link).await;
+        let back = place.consent(&leaving).await;
+        place.identity.fault(&place.client, fault, value, true).await;
+        let page = person.open(back.as_str()).await;
+        assert_eq!(page.reply.status, 200, "{fault}");
+        assert!(page.has("#notice") && page.has("button[value=submit]"), "{fault}: {}", page.text());
+        assert!(place.app.accounts().await.is_empty());
+        let asked = place.identity.log(&place.client, "token").await.len();
+        let again = person.open(back.as_str()).await;
+        assert_eq!(again.reply.status, 200);
+        assert_eq!(
+            place.identity.log(&place.client, "token").await.len(),
+            asked,
+            "{fault}: a code is spent once"
+        );
+        let next = person.submit(&page, &page.sheet()).await;
+        leaves_for(&next);
+    }
+}
+
+/// What comes to the callback, and with it what must not be taken for it.
+#[tokio::test]
+async fn states_that_are_swapped_repeated_stale_or_made_up_exchange_nothing() {
+    let place = Place::start(House::Google).await;
+    let (one, two) = (place.link(json!({})).await, place.link(json!({})).await);
+    let (ada, eve) = (Person::new(), Person::new());
+    let (hers, theirs) = (ada.begin(&one).await, eve.begin(&two).await);
+    let back = place.consent(&hers).await;
+    let exchanged = async || place.identity.log(&place.client, "token").await.len();
+
+    // Eve puts Ada's code under her own state: the verifier is another one.
+    let mut swapped = back.clone();
+    let state = parameter(&leaves_for(&theirs), "state").unwrap();
+    replace(&mut swapped, "state", &state);
+    let page = eve.open(swapped.as_str()).await;
+    assert_eq!(page.reply.status, 200, "{}", page.text());
+    assert!(page.has("#notice"), "{}", page.text());
+    // Ada's own sign-in was not touched by it, but its code is spent at the provider: she signs in again.
+    let page = ada.open(back.as_str()).await;
+    assert!(!succeeded(&page), "{}", page.text());
+    let again = ada.submit(&page, &page.sheet()).await;
+    let back = place.consent(&again).await;
+    assert!(succeeded(&ada.open(back.as_str()).await));
+
+    let before = exchanged().await;
+    for (name, value, status) in [
+        ("state", "x".repeat(43).as_str(), 404),
+        ("state", "", 400),
+        ("code", "", 400),
+        ("pad", "p".repeat(20_000).as_str(), 400),
+    ] {
+        let mut wrong = back.clone();
+        replace(&mut wrong, name, value);
+        let page = Person::new().open(wrong.as_str()).await;
+        assert_eq!(page.reply.status, status, "{name}={:.10}: {}", value, page.text());
+    }
+    for doubled in ["state=a", "code=b", "iss=c"] {
+        let page = ada.open(&format!("{back}&{doubled}")).await;
+        assert_eq!(page.reply.status, 400, "{doubled}");
+    }
+    let page = ada.open(&format!("{back}&note=%ff%fe")).await;
+    assert_eq!(page.reply.status, 400);
+    let megabyte = format!("{back}&big={}", "x".repeat(1 << 20));
+    let reply = ada.send("GET", &megabyte, &[], b"").await;
+    assert!(reply.is_err() || reply.is_ok_and(|reply| reply.status >= 400));
+    // Another provider's callback is none of this state's.
+    let third = place.link(json!({})).await;
+    let leaving = ada.begin(&third).await;
+    let mixed = place.consent(&leaving).await;
+    let other = mixed.as_str().replace("/providers/google/", "/providers/microsoft/");
+    assert_eq!(ada.open(&other).await.reply.status, 404);
+    assert_eq!(exchanged().await, before);
+    assert_eq!(place.app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn sessions_that_are_over_take_no_sign_in() {
+    let place = Place::start(House::Google).await;
+    let link = place.link(json!({})).await;
+    let person = Person::new();
+    let leaving = person.begin(&link).await;
+    let back = place.consent(&leaving).await;
+    let taken = place.app.api("DELETE", &format!("/v1/hosted/accounts/link/{}", link.id), None).await;
+    assert_eq!(taken.status, 200);
+    let page = person.open(back.as_str()).await;
+    assert_eq!(page.reply.status, 404, "{}", page.text());
+
+    let soon = vestibule::kernel::clock::Clock::system().now().after(std::time::Duration::from_secs(3));
+    let link = place.link(json!({ "expiresOn": soon.rfc3339() })).await;
+    let person = Person::new();
+    let leaving = person.begin(&link).await;
+    let back = place.consent(&leaving).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let page = person.open(back.as_str()).await;
+    assert!(page.reply.status == 404 || page.reply.status == 410, "{}", page.text());
+    assert!(place.identity.log(&place.client, "token").await.is_empty());
+    assert!(place.app.accounts().await.is_empty());
+}
+
+/// The same address with another value for one parameter.
+fn replace(url: &mut Url, name: &str, value: &str) {
+    let pairs: Vec<(String, String)> =
+        url.query_pairs().into_owned().filter(|(known, _)| known != name).collect();
+    url.query_pairs_mut().clear().extend_pairs(pairs).append_pair(name, value);
+}
