@@ -2,6 +2,7 @@
 //!
 //! Standard library only, so that the first command on a fresh machine starts within a second or two.
 
+mod npm;
 mod options;
 mod setup;
 mod shell;

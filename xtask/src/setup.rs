@@ -32,12 +32,9 @@ const fn package(name: &'static str, marker: &'static str, purpose: &'static str
     Package { name, marker, purpose }
 }
 
-/// Fetches the accessibility audit, which has a licence of its own and so stays out of the tree.
-const NPM: Package = package("npm", "/usr/bin/npm", "fetches the audit of accessibility");
-
-/// The audit's version, and the one file of it that the tests load.
-const AXE: &str = "axe-core@4.14.1";
-const AXE_FILE: &str = "package/axe.min.js";
+/// Fetches what is not Debian's; brings Node.js with it.
+const NPM: Package =
+    package("npm", "/usr/bin/npm", "fetches the audit of accessibility and the identity double");
 
 /// Asked by Debian's packages before they start a service; 101 forbids it.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -62,42 +59,19 @@ pub fn setup() -> Result<(), Failure> {
     if debian {
         crate::unpack::unpack()?;
     }
-    audit(debian)?;
+    if !succeeds(&mut program("npm", &["--version"])) {
+        if !debian {
+            return Err(Failure::new(format!("npm is missing; it {}", NPM.purpose)));
+        }
+        install(&[&NPM])?;
+    }
+    crate::npm::fetch()?;
     if succeeds(&mut cargo(&["deny", "--version"])) {
         println!("cargo-deny is there.");
     } else {
         run(&mut cargo(&["install", "--locked", "cargo-deny"]))?;
         println!("Installed cargo-deny.");
     }
-    Ok(())
-}
-
-/// Puts axe-core below `target`, for the tests in the browser.
-fn audit(debian: bool) -> Result<(), Failure> {
-    let folder = shell::target().join("axe-core");
-    // The version is part of what is there, so that another one is fetched when it changes here.
-    let version = folder.join("version");
-    if std::fs::read_to_string(&version).is_ok_and(|there| there == AXE) {
-        println!("{AXE} is there.");
-        return Ok(());
-    }
-    if !succeeds(&mut program("npm", &["--version"])) {
-        if !debian {
-            return Err(Failure::new("npm is missing; it fetches axe-core, the audit of accessibility"));
-        }
-        install(&[&NPM])?;
-    }
-    let wrong = |error: std::io::Error| Failure::new(format!("{}: {error}", folder.display()));
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(wrong)?;
-    }
-    std::fs::create_dir_all(&folder).map_err(wrong)?;
-    let place = folder.display().to_string();
-    run(&mut program("npm", &["pack", "--silent", "--pack-destination", &place, AXE]))?;
-    let packed = folder.join(format!("{}.tgz", AXE.replace('@', "-"))).display().to_string();
-    run(&mut program("tar", &["-xzf", &packed, "-C", &place, "--strip-components=1", AXE_FILE]))?;
-    std::fs::write(&version, AXE).map_err(wrong)?;
-    println!("Fetched {AXE}.");
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! [`Dovecot::starttls_strict`] is a second loopback address where it does not.
 
 use super::certs::{Ca, Leaf};
+use super::identity::Identity;
 use super::process::Process;
 use super::scratch::{Scratch, mode, user};
 use super::{free_port, local, tool, wire::Wire};
@@ -14,6 +15,15 @@ use std::process::Command;
 
 /// The owner of all mailboxes; Dovecot refuses to read mail as root.
 const MAIL_USER: &str = "nobody";
+
+/// Where tokens are looked at.
+const TOKENS: &str = "
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = @FILE@
+}
+";
 
 /// A running server.
 pub struct Dovecot {
@@ -32,6 +42,16 @@ impl Dovecot {
 
     /// The same with further names in the certificate.
     pub fn start_named(ca: &Ca, leaf: Leaf, names: &[&str]) -> Self {
+        Self::launch(ca, leaf, names, None)
+    }
+
+    /// The same, which also takes the access tokens of an identity double (XOAUTH2, OAUTHBEARER) when they have the
+    /// scope: it asks the double whose they are.
+    pub fn start_with_tokens(ca: &Ca, leaf: Leaf, names: &[&str], from: &Identity, scope: &str) -> Self {
+        Self::launch(ca, leaf, names, Some((from, scope)))
+    }
+
+    fn launch(ca: &Ca, leaf: Leaf, names: &[&str], tokens: Option<(&Identity, &str)>) -> Self {
         let folder = Scratch::new("dovecot");
         let (imap, imaps) = (free_port(), free_port());
         let names = [&["localhost", "127.0.0.1", "127.0.0.2"], names].concat();
@@ -43,6 +63,17 @@ impl Dovecot {
         let lookup = include_str!("dovecot-users.conf")
             .replace("@ROOT@", folder.path().to_str().expect("a plain path"));
         folder.write("users.conf", lookup);
+        let (mechanisms, passwords) = match tokens {
+            Some((from, scope)) => {
+                let asked = include_str!("dovecot-tokens.conf")
+                    .replace("@URL@", &from.at("/introspect"))
+                    .replace("@CA@", from.ca_file().to_str().expect("a plain path"))
+                    .replace("@SCOPE@", scope);
+                let file = folder.write("tokens.conf", asked);
+                (" xoauth2 oauthbearer", TOKENS.replace("@FILE@", file.to_str().expect("a plain path")))
+            }
+            None => ("", String::new()),
+        };
         let config = include_str!("dovecot.conf")
             .replace("@ROOT@", folder.path().to_str().expect("a plain path"))
             .replace("@IMAP@", &imap.to_string())
@@ -50,7 +81,9 @@ impl Dovecot {
             .replace("@CERT@", files.cert.to_str().expect("a plain path"))
             .replace("@KEY@", files.key.to_str().expect("a plain path"))
             .replace("@UID@", &user(MAIL_USER).0.to_string())
-            .replace("@GID@", &user(MAIL_USER).1.to_string());
+            .replace("@GID@", &user(MAIL_USER).1.to_string())
+            .replace("@MECHANISMS@", mechanisms)
+            .replace("@TOKENS@", &passwords);
         let config = folder.write("dovecot.conf", config);
         let mut process = Process::start(
             "dovecot",
@@ -78,13 +111,18 @@ impl Dovecot {
 
     /// Adds a user, or changes the password of one.
     pub fn set_password(&self, user: &str, password: &str) {
-        self.folder.folder(&format!("raw/{user}"), Some(self::user(MAIL_USER).0));
+        self.welcome(user);
         // A file for each user, because Dovecot looks at a common list at most once a second; renamed
         // into place, so that no login ever reads half of it.
         let entry = serde_json::json!({ "password": format!("{{PLAIN}}{password}") });
         let draft = self.folder.write("draft", entry.to_string());
         mode(&draft, 0o644);
         std::fs::rename(&draft, self.folder.join("users").join(user)).expect("a user's entry");
+    }
+
+    /// Makes room for a user who comes with a token, so that what they ask is kept.
+    pub fn welcome(&self, user: &str) {
+        self.folder.folder(&format!("raw/{user}"), Some(self::user(MAIL_USER).0));
     }
 
     /// Removes a user.

@@ -15,6 +15,7 @@ pub mod dovecot;
 pub mod eavesdropper;
 pub mod front;
 pub mod https;
+pub mod identity;
 pub mod kill;
 pub mod pgproxy;
 pub mod postgres;
@@ -23,6 +24,7 @@ pub mod scratch;
 pub mod sink;
 pub mod submission;
 pub mod unpacked;
+pub mod visitor;
 pub mod wire;
 
 #[cfg(test)]

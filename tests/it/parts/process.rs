@@ -25,10 +25,19 @@ pub struct Process {
 impl Process {
     /// Starts `command` in a new process group; what it prints goes to `<folder>/<name>.out`.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Self {
+        Self::spawn(name, command, folder, Stdio::null())
+    }
+
+    /// The same for a program that ends with its input, which stays open as long as this value.
+    pub fn start_attached(name: &str, command: &mut Command, folder: &Path) -> Self {
+        Self::spawn(name, command, folder, Stdio::piped())
+    }
+
+    fn spawn(name: &str, command: &mut Command, folder: &Path, input: Stdio) -> Self {
         let output = folder.join(format!("{name}.out"));
         let file = File::options().create(true).append(true).open(&output).expect("an output file");
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(file.try_clone().expect("a second handle"))
             .stderr(file)
             .process_group(0)

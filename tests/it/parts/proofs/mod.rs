@@ -2,6 +2,7 @@
 
 mod browser;
 mod databases;
+mod identity;
 mod mail;
 mod network;
 mod processes;
