@@ -272,7 +272,7 @@ async fn each_fault_of_a_sign_in_is_refused_by_its_own_name_and_the_next_try_con
         ("id_token_no_nonce", "id_token_nonce_missing"),
         ("id_token_wrong_iss", "id_token_issuer"),
         ("id_token_wrong_aud", "id_token_audience"),
-        ("id_token_many_aud", "id_token_azp_missing"),
+        ("id_token_many_aud", "id_token_audience_several"),
         ("id_token_bad_signature", "id_token_signature"),
         ("id_token_unknown_key", "id_token_signature"),
         ("id_token_unknown_kid", "id_token_key_unknown"),
@@ -473,9 +473,8 @@ async fn an_administrators_approval_opens_the_way() {
     let mut admin = app.identity.visitor();
     for (deny, name) in [(true, "approval"), (false, "sign_in")] {
         let choices = Choices { deny, ..Choices::default() };
-        let Walk::Back(back) = admin.walk(&address, "admin@needs-approval.example", &choices).await else {
-            panic!("no way back")
-        };
+        let walk = admin.walk(&address, "admin@needs-approval.example", &choices).await;
+        let Walk::Back(back) = walk else { panic!("{walk:?}") };
         assert!(back.as_str().starts_with(&approval_callback(House::Microsoft)), "{back}");
         assert!(back.query_pairs().any(|(name, value)| name == "state" && value == "of-the-session"));
         visit.act(Action::Decided { granted: !deny }, &[]).await;
