@@ -72,7 +72,7 @@ export async function adminConsent(ctx, state, tenant) {
 </form>`;
     if (form.step !== 'accept' || !person) return page(ctx, 200, 'microsoft', 'Permissions requested', asked);
     const home = tenantOf(domainOf(person));
-    if (isPersonal(person) || (tenant !== 'organizations' && tenant !== home)) return pageError(ctx, 50020);
+    if (isPersonal(person) || (tenant !== 'organizations' && state.tenants.idOf(tenant) !== home)) return pageError(ctx, 50020);
     if (!person.startsWith('admin@')) {
       return failure(ctx, 403, 'microsoft', 'Need admin approval', `${person} is not an administrator.`);
     }

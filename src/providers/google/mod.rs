@@ -5,6 +5,8 @@
 mod claims;
 mod client_json;
 mod config;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod places;
 mod settings;
 mod sign_in;

@@ -79,11 +79,13 @@ impl Trouble<'_> {
 fn closer(number: u32) -> Option<Refusal> {
     let setup = |code| Refusal::new(Class::Setup, code);
     Some(match number {
-        50011 | 70004 | 900_971 => setup("config_redirect_mismatch"),
+        50011 | 70004 | 900_971 | 500_112 => setup("config_redirect_mismatch"),
         700_016 | 70001 | 700_011 | 7_000_112 => setup("config_client_unknown"),
-        50194 | 9_002_332 | 90130 => setup("config_tenant_wrong"),
+        50194 | 9_002_331 | 9_002_332 | 90130 | 700_005 => setup("config_tenant_wrong"),
         90002 => setup("config_tenant_unknown"),
-        650_052 | 650_056 | 650_057 | 500_011 => setup("config_scope_invalid"),
+        650_052 | 650_056 | 650_057 | 500_011 | 28000 | 28002 | 70011 | 700_022 => {
+            setup("config_scope_invalid")
+        }
         9_002_327 => setup("config_platform_wrong"),
         7_000_215 | 70002 => setup("config_client_secret_invalid"),
         7_000_222 => setup("config_client_secret_expired"),

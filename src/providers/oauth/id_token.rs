@@ -189,17 +189,20 @@ fn believe(parts: &Parts<'_>, set: &KeySet, expected: &Expected<'_>, now: Millis
     Ok(claims)
 }
 
+/// A token for several audiences is refused, whoever may use it: we trust nobody else with it (3.1.3.7, rule 3).
 fn audience(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
-    let (ours, alone) = match &claims.aud {
-        None => (false, true),
-        Some(Audience::One(one)) => (one == client_id, true),
-        Some(Audience::Many(many)) => (many.iter().any(|one| one == client_id), many.len() == 1),
+    let audiences = match &claims.aud {
+        None => &[],
+        Some(Audience::One(one)) => std::slice::from_ref(one),
+        Some(Audience::Many(many)) => &many[..],
     };
-    if !ours {
+    if !audiences.iter().any(|audience| audience == client_id) {
         return Err(Refusal::invalid("id_token_audience"));
     }
+    if audiences.len() > 1 {
+        return Err(Refusal::invalid("id_token_audience_several"));
+    }
     match claims.azp.as_deref() {
-        None if !alone => Err(Refusal::invalid("id_token_azp_missing")),
         Some(party) if party != client_id => Err(Refusal::invalid("id_token_azp")),
         _ => Ok(()),
     }

@@ -170,6 +170,8 @@ struct Kept {
     /// When they were asked for, and how long they are good from then.
     asked: Option<Millis>,
     good: Duration,
+    /// When they were last asked for because one was unknown.
+    again: Option<Millis>,
 }
 
 impl Keys {
@@ -196,11 +198,12 @@ impl Keys {
     pub async fn again(&self, cx: &Context, seen: &Arc<KeySet>) -> Result<Arc<KeySet>, Refusal> {
         let now = cx.clock.now();
         {
-            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let moved_on = kept.set.as_ref().filter(|set| !Arc::ptr_eq(set, seen));
-            let lately = kept.asked.is_some_and(|asked| asked <= now && now.since(asked) < BETWEEN);
-            if let Some(set) = moved_on.or(kept.set.as_ref().filter(|_| lately)) {
-                return Ok(Arc::clone(set));
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let lately = kept.again.is_some_and(|again| again <= now && now.since(again) < BETWEEN);
+            match &kept.set {
+                // Somebody else asked in the meantime, or just before.
+                Some(set) if lately || !Arc::ptr_eq(set, seen) => return Ok(Arc::clone(set)),
+                _ => kept.again = Some(now),
             }
         }
         self.ask(cx).await
@@ -220,8 +223,9 @@ impl Keys {
             return Err(Refusal::unavailable(endpoint::KEYS.failing));
         }
         let set = Arc::new(KeySet::read(&reply.body)?);
-        let kept = Kept { set: Some(Arc::clone(&set)), asked: Some(asked), good: life(&reply.headers) };
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.set, kept.asked, kept.good) = (Some(Arc::clone(&set)), Some(asked), life(&reply.headers));
+        drop(kept);
         Ok(set)
     }
 }

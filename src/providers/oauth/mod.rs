@@ -6,6 +6,8 @@
 
 pub mod callback;
 pub mod endpoint;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod grant;
 pub mod id_token;
 pub mod json;

@@ -3,4 +3,5 @@
 mod discovery;
 mod imap;
 mod international;
+mod oauth;
 mod others;
