@@ -90,9 +90,10 @@ impl Connect {
             let unreadable = |trouble| Error::internal("reading a secret", trouble);
             let credentials = provider.credentials(secret, &view.profile).map_err(unreadable)?;
             let lasts = |for_long| credentials.expires_at.is_none_or(|at| at > self.now().after(for_long));
-            let wanted = fresh && renewed_from.is_none_or(|read| read == version);
-            let renewable = credentials.expires_at.is_some();
-            if !renewable || (lasts(GOOD_FOR) && !wanted) {
+            // What was renewed meanwhile, by whomever, is as good as it gets, even where it lasts for a moment only.
+            let renewed = renewed_from.is_some_and(|read| read != version);
+            let enough = if renewed { lasts(Duration::ZERO) } else { lasts(GOOD_FOR) && !fresh };
+            if credentials.expires_at.is_none() || enough {
                 return Ok(Ok(Given { account: view, credentials }));
             }
             renewed_from.get_or_insert(version);

@@ -15,9 +15,9 @@ use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
 use crate::kernel::words::{AttemptState, EventKind, Purpose, SessionState, Status};
-use crate::store::{self, Account, AccountUpdate, Attempt, Release, Session, SessionUpdate, Tx, Wake};
+use crate::store::{self, Account, AccountUpdate, Attempt, Kind, Release, Session, SessionUpdate, Tx, Wake};
 
-/// How far the clocks of nodes may disagree (readiness sees to it).
+/// How far the clocks of several nodes may disagree (readiness sees to it).
 const SKEW: Duration = Duration::from_secs(2);
 
 /// What a provider's answer comes to.
@@ -220,7 +220,10 @@ impl Connect {
             attempt: settling.attempt,
             change,
             unused: settling.unused,
-            began: settling.began,
+            began: match self.store.kind() {
+                Kind::Sqlite => settling.began,
+                Kind::Postgres => settling.began.before(SKEW),
+            },
             now: self.now(),
         });
         // Two first connections of one identity under one name at the same moment: the second round finds the
@@ -289,7 +292,7 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
     }
     if let Change::Connected(signed) = change {
         let fresh = &signed.account;
-        if !tx.keep_grants(&fresh.provider, &fresh.identity_mark, saving.began.before(SKEW)).await? {
+        if !tx.keep_grants(&fresh.provider, &fresh.identity_mark, saving.began).await? {
             return Ok(Saved::Ending);
         }
     }

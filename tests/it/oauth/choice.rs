@@ -94,7 +94,7 @@ async fn a_session_for_any_provider_runs_to_its_end_in_the_documented_way() {
     let back = identity.consent(&leaves_for(&leaving), ADA, &Choices::default()).await;
     let end = person.open(back.as_str()).await;
     let accounts = world.app.api("GET", "/accounts?customUserId=user_1", None).await.json();
-    let account = accounts["data"][0].clone();
+    let account = accounts["accounts"][0].clone();
     assert_eq!(account["provider"], "gmail", "{accounts}");
     let home = format!("https://app.example.com/back?account_id={}", account["id"].as_str().unwrap());
     assert_eq!(leaves_for(&end), home);
@@ -115,7 +115,7 @@ async fn start_gives_the_provider_s_address_as_json_and_its_cookie_goes_on() {
         let headers = [("content-type", "application/json")];
         let reply = person.send("POST", &url, &headers, body.as_bytes()).await.unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
-        let away = reply.json()["url"].as_str().unwrap().to_owned();
+        let away = reply.json()["authUrl"].as_str().unwrap().to_owned();
         assert_eq!(parameter(&away, "login_hint").as_deref(), Some(address), "{away}");
         let house = if asked == "gmail" { House::Google } else { House::Microsoft };
         let identity = crate::parts::identity::Identity::shared(house);
@@ -123,7 +123,7 @@ async fn start_gives_the_provider_s_address_as_json_and_its_cookie_goes_on() {
         person.open(back.as_str()).await;
         let session = world.app.api("GET", &format!("/auth/sessions/{code}"), None).await.json();
         assert_eq!(
-            (&session["state"], &session["provider"]),
+            (&session["status"], &session["provider"]),
             (&json!("connected"), &json!(asked)),
             "{session}"
         );

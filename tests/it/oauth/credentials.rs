@@ -50,7 +50,6 @@ async fn thirty_calls_at_once_renew_once() {
         let place = std::sync::Arc::new(short_lived(house).await);
         let account = place.account(&place.link(json!({})).await).await;
         let before = place.identity.log(&place.client, "token").await.len();
-        // Longer tokens from now on, so that one renewal suffices.
         let key = super::trusted_key(&place.app);
         let url = place.app.url(&format!("/v1/accounts/{account}/credentials"));
         place.identity.fault(&place.client, "token_hang", 1, true).await;
@@ -65,7 +64,7 @@ async fn thirty_calls_at_once_renew_once() {
         let replies = calls.join_all().await;
         assert!(replies.iter().all(|reply| reply.status == 200), "{}", replies[0].text());
         let asked = place.identity.log(&place.client, "token").await.len() - before;
-        assert!(asked < 30 && asked >= 1, "{asked} renewals for thirty calls");
+        assert!((1..=5).contains(&asked), "{asked} renewals for thirty calls");
     }
 }
 

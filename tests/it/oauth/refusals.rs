@@ -17,7 +17,7 @@ const REPLIES: &[(&str, &str)] = &[
     ("id_token_no_nonce", "id_token_nonce_missing"),
     ("id_token_wrong_iss", "id_token_issuer"),
     ("id_token_wrong_aud", "id_token_audience"),
-    ("id_token_many_aud", "id_token_azp_missing"),
+    ("id_token_many_aud", "id_token_audience_several"),
     ("id_token_bad_signature", "id_token_signature"),
     ("id_token_unknown_key", "id_token_signature"),
     ("id_token_unknown_kid", "id_token_key_unknown"),
@@ -70,7 +70,7 @@ async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
             &[
                 ("userinfo_other_sub", "userinfo_sub"),
                 ("userinfo_401", "userinfo_refused"),
-                ("userinfo_500", "provider_unavailable"),
+                ("userinfo_500", "userinfo_unavailable"),
                 ("callback_wrong_iss", "callback_iss_wrong"),
                 ("callback_no_iss", "callback_iss_missing"),
             ][..],
@@ -80,7 +80,7 @@ async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
             &[
                 ("id_token_wrong_tid", "id_token_issuer"),
                 ("id_token_no_tid", "id_token_tenant_missing"),
-                ("id_token_tid_no_guid", "id_token_tenant"),
+                ("id_token_tid_no_guid", "id_token_tenant_missing"),
                 ("id_token_foreign_key", "id_token_key_issuer"),
             ][..],
         ),
@@ -147,12 +147,9 @@ async fn states_that_are_swapped_repeated_stale_or_made_up_exchange_nothing() {
     let page = eve.open(swapped.as_str()).await;
     assert_eq!(page.reply.status, 200, "{}", page.text());
     assert!(page.has("#notice"), "{}", page.text());
-    // Ada's own sign-in was not touched by it, but its code is spent at the provider: she signs in again.
-    let page = ada.open(back.as_str()).await;
-    assert!(!succeeded(&page), "{}", page.text());
-    let again = ada.submit(&page, &page.sheet()).await;
-    let back = place.consent(&again).await;
-    assert!(succeeded(&ada.open(back.as_str()).await));
+    // Ada's own sign-in was not touched by it.
+    let end = ada.open(back.as_str()).await;
+    assert!(succeeded(&end), "{}", end.text());
 
     let before = exchanged().await;
     for (name, value, status) in [
