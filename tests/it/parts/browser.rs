@@ -245,6 +245,8 @@ fn capabilities(look: &Look, profile: &Path) -> Capabilities {
     });
     let wanted = json!({
         "browserName": "chrome",
+        // The doubles' certificates are of the tests' own authority, which no browser knows.
+        "acceptInsecureCerts": true,
         "goog:chromeOptions": options,
         "goog:loggingPrefs": { "browser": "ALL" },
     });

@@ -1,6 +1,7 @@
 //! Proofs of the identity doubles by themselves: what is Google's and Microsoft's own, the faults, and that clients which
 //! are not ours understand them.
 
+mod chromium;
 mod client;
 mod faults;
 mod google;
