@@ -1,24 +1,71 @@
 //! `vestibule config` and `vestibule migrate`.
 
+use anyhow::bail;
 use clap::Subcommand;
+use vestibule::config::Config;
+use vestibule::contract::{Allowance, Context, Returns, approval_callback, callback};
+use vestibule::kernel::clock::Clock;
+use vestibule::kernel::random::Random;
+use vestibule::providers;
 
 /// Check the settings.
 #[derive(Subcommand)]
 pub enum Settings {
-    /// Say what is wrong with the settings, or that nothing is; changes nothing.
-    Check,
+    /// Say what is wrong with the settings, or that nothing is; changes nothing. Providers that have been set up are asked
+    /// whether they know this server.
+    Check {
+        /// Ask no provider.
+        #[arg(long)]
+        offline: bool,
+    },
 }
 
 /// Runs it.
-pub async fn run(Settings::Check: Settings) -> anyhow::Result<()> {
+pub async fn run(Settings::Check { offline }: Settings) -> anyhow::Result<()> {
     let config = super::load()?;
     super::egress(&config)?;
+    let fatal = if offline { 0 } else { ask_providers(&config).await? };
+    if fatal > 0 {
+        bail!("nobody can connect with the settings marked ERROR");
+    }
     println!(
         "The settings are fine. The server listens on {} and is reached under {}.",
         config.server.listen,
         config.server.public_url.origin()
     );
     Ok(())
+}
+
+/// Asks every provider that has been set up; gives how many findings leave nobody able to connect.
+async fn ask_providers(config: &Config) -> anyhow::Result<usize> {
+    let offer = providers::catalogue(&config.providers).map_err(|all| anyhow::anyhow!(all.join("\n  ")))?;
+    let origin = config.server.public_url.origin();
+    let mut fatal = 0;
+    for provider in &offer.built {
+        let slug = &provider.about().slug;
+        let returns = Returns {
+            callback: callback(origin, slug),
+            approval_callback: approval_callback(origin, slug),
+            ..Returns::default()
+        };
+        let cx = Context {
+            egress: super::egress(config)?,
+            clock: Clock::system(),
+            random: Random::system(),
+            allowance: Allowance::new(0, 0),
+            returns,
+        };
+        for finding in provider.try_settings(&cx).await {
+            let level = if finding.fatal { "ERROR" } else { "note" };
+            let key = match finding.key {
+                "" => format!("providers.{slug}"),
+                key => format!("providers.{slug}.{key}"),
+            };
+            println!("{level} {key}: {} ({})", finding.what, finding.code);
+            fatal += usize::from(finding.fatal);
+        }
+    }
+    Ok(fatal)
 }
 
 /// Brings the schema up to date, as every start does.

@@ -5,6 +5,7 @@ mod choice;
 mod credentials;
 mod flow;
 mod refusals;
+mod settings;
 
 use serde_json::{Value, json};
 use url::Url;
@@ -52,12 +53,7 @@ pub fn address(house: House) -> &'static str {
 /// Registers a client of this server at a house and sets the server up for it.
 pub async fn set_up(app: &mut App, house: House, settings: Value) -> (&'static Identity, Registered) {
     let (identity, slug) = (Identity::shared(house), slug(house));
-    let uris = [
-        app.url(&format!("/providers/{slug}/callback")),
-        app.url(&format!("/providers/{slug}/admin-consent")),
-    ];
-    let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
-    let client = identity.register(&uris, settings).await;
+    let client = register(app, house, settings).await;
     let section = format!("PROVIDERS__{}", slug.to_uppercase());
     app.set("EXTRA_CA_FILE", &identity.ca_file().display().to_string());
     app.set(&format!("{section}__CLIENT_ID"), &client.id);
@@ -67,6 +63,13 @@ pub async fn set_up(app: &mut App, house: House, settings: Value) -> (&'static I
         app.set(&format!("{section}__GRAPH_BASE"), "https://graph.microsoft.com");
     }
     (identity, client)
+}
+
+/// Registers a client with this server's addresses.
+async fn register(app: &App, house: House, settings: Value) -> Registered {
+    let uri = |route: &str| app.url(&format!("/providers/{}/{route}", slug(house)));
+    let (callback, consent) = (uri("callback"), uri("admin-consent"));
+    Identity::shared(house).register(&[&callback, &consent], settings).await
 }
 
 impl Place {
@@ -81,6 +84,13 @@ impl Place {
         let (identity, client) = set_up(&mut app, house, client).await;
         app.run();
         Self { app, house, identity, client }
+    }
+
+    /// Registers the same client with other settings.
+    pub async fn register_again(&self, mut settings: Value) {
+        settings["client_id"] = json!(self.client.id);
+        settings["client_secret"] = json!(self.client.secret);
+        register(&self.app, self.house, settings).await;
     }
 
     /// A link for this house; `more` is laid over it.

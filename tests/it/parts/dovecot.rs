@@ -9,6 +9,7 @@ use super::identity::Identity;
 use super::process::Process;
 use super::scratch::{Scratch, mode, user};
 use super::{free_port, local, tool, wire::Wire};
+use base64::Engine;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
@@ -49,6 +50,21 @@ impl Dovecot {
     /// scope: it asks the double whose they are.
     pub fn start_with_tokens(ca: &Ca, leaf: Leaf, names: &[&str], from: &Identity, scope: &str) -> Self {
         Self::launch(ca, leaf, names, Some((from, scope)))
+    }
+
+    /// Whether it lets a person in who brings this token over XOAUTH2.
+    pub fn takes_token(&self, ca: &Ca, user: &str, token: &str) -> bool {
+        let response = base64::engine::general_purpose::STANDARD
+            .encode(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
+        let mut wire = Wire::tls(self.tls(), "localhost", ca).expect("a connection");
+        wire.line().expect("a greeting");
+        let said = wire.ask(&format!("a AUTHENTICATE XOAUTH2 {response}"), &["a ", "+ "]).expect("an answer");
+        let said = match said.last() {
+            // What is wrong with the token comes first; an empty line asks for the verdict.
+            Some(line) if line.starts_with("+ ") => wire.ask("", &["a "]).expect("a verdict"),
+            _ => said,
+        };
+        said.last().is_some_and(|line| line.starts_with("a OK"))
     }
 
     fn launch(ca: &Ca, leaf: Leaf, names: &[&str], tokens: Option<(&Identity, &str)>) -> Self {
