@@ -4,6 +4,7 @@
 pub mod http;
 pub mod mailbox;
 pub mod person;
+pub mod signing;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
