@@ -122,7 +122,7 @@ async fn what_is_wrong_with_a_request_is_named_in_this_dialect_s_words() {
         (json!({}), "redirectUri is required"),
         (json!({ "redirectUri": "app://x" }), "redirectUri must be"),
         (json!({ "redirectUri": HOME, "provider": "yahoo" }), "provider must be"),
-        (json!({ "redirectUri": HOME, "provider": "gmail" }), "gmail is not part of this version"),
+        (json!({ "redirectUri": HOME, "provider": "gmail" }), "gmail is not set up on this server"),
         (json!({ "redirectUri": HOME, "expiresInMinutes": 1441 }), "expiresInMinutes must be a number"),
         (
             json!({ "redirectUri": HOME, "customUserId": "acc_01J00000000000000000000000" }),
