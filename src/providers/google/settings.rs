@@ -19,7 +19,7 @@ pub async fn findings(google: &Google, cx: &Context) -> Vec<Finding> {
     match google.party.ask(cx, &form).await {
         // Nobody gets tokens for a made-up code; a server that gives some is not Google.
         Ok(Outcome::Granted(_)) => {
-            found.push(finding("provider_error_unknown", "base", true, "accepts any code"))
+            found.push(finding("provider_error_unknown", "base", true, "accepts any code"));
         }
         Ok(Outcome::Denied(denial)) => found.extend(denied(&denial.error, callback)),
         Err(refusal) => {

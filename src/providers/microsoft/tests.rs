@@ -165,6 +165,17 @@ async fn what_comes_back_without_a_usable_code_leads_to_a_fresh_way_and_says_why
     }
 }
 
+#[tokio::test]
+async fn what_microsoft_wants_to_ask_next_time_is_sent_along() {
+    let mut wizard = Wizard::begin("", fresh("")).await;
+    assert!(!wizard.asked().contains_key("claims"));
+    wizard.state.0["claims"] = json!(r#"{"access_token":{"acrs":{"value":"c1"}}}"#);
+    wizard.act(Action::Submit, &[]).await.unwrap();
+    assert_eq!(wizard.asked()["claims"], r#"{"access_token":{"acrs":{"value":"c1"}}}"#);
+    wizard.act(Action::Returned, &[("error", "access_denied")]).await.unwrap();
+    assert!(!wizard.asked().contains_key("claims"), "it was asked");
+}
+
 #[test]
 fn settings_that_cannot_work_are_named_and_none_is_repeated() {
     let client = format!("client_id = '{ID}'\nclient_secret = 'x'\n");

@@ -48,11 +48,14 @@ pub struct Wanted {
     pub optional: Vec<Scope>,
 }
 
+/// What a word of settings stands for: a need, and the scopes that meet it.
+pub type Meaning = (Need, &'static [&'static str]);
+
 /// How a provider spells its scopes.
 #[derive(Clone, Copy)]
 pub struct Spelling {
     /// What the words of settings stand for.
-    pub words: fn(&str) -> Option<(Need, &'static [&'static str])>,
+    pub words: fn(&str) -> Option<Meaning>,
     /// One spelling for scopes that mean the same.
     pub canonical: fn(&str) -> String,
 }
