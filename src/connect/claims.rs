@@ -149,6 +149,13 @@ impl Connect {
                 standing = Standing::Begun;
             }
         }
+        // A handover that was used leads nobody else anywhere.
+        if let Door::Handover(text) = door
+            && !matches!(standing, Standing::Mine | Standing::Begun)
+            && self.handed_over(text).is_some_and(|(_, claim_no)| claim_no != session.claim_no)
+        {
+            return Err(Error::NotFound("link"));
+        }
         let account = match account {
             Some(account) => Some(self.read_account(account)?.profile.label),
             None => None,

@@ -189,6 +189,7 @@ fn account(view: &AccountView) -> Value {
         status: view.status,
         cause: view.cause.as_deref(),
         link_name: view.name.as_deref(),
+        identity: &view.identity,
         profile: &view.profile,
         created_at: view.created_at,
     })

@@ -20,6 +20,8 @@ pub struct AccountWords<'a> {
     pub cause: Option<&'a str>,
     /// The product's own name for the person.
     pub link_name: Option<&'a str>,
+    /// The provider's own id of the person.
+    pub identity: &'a str,
     /// The public part.
     pub profile: &'a Profile,
     /// When it was first connected.
@@ -35,7 +37,7 @@ pub fn account(words: &AccountWords<'_>) -> Value {
         "id": words.id,
         "name": words.profile.label,
         "created_at": words.created_at.rfc3339(),
-        "connection_params": connection_params(words.provider, words.profile),
+        "connection_params": connection_params(words),
         "groups": [],
         "sources": [{ "id": format!("{}_MAILS", words.id), "status": words.status }],
         "cause": words.cause,
@@ -45,8 +47,19 @@ pub fn account(words: &AccountWords<'_>) -> Value {
 
 /// The original spells a mailbox's servers under `mail` and requires all of them, so an account that only
 /// receives has empty sending servers and says so.
-fn connection_params(provider: &str, profile: &Profile) -> Value {
-    match provider {
+fn connection_params(words: &AccountWords<'_>) -> Value {
+    let profile = words.profile;
+    match words.provider {
+        "google" | "microsoft" => {
+            let who = json!({ "id": words.identity, "username": profile.label });
+            let scopes = profile.details.get("scopes").and_then(Value::as_array);
+            let is_calendar =
+                |scope: &Value| scope.as_str().is_some_and(|scope| scope.to_lowercase().contains("calendar"));
+            match scopes.is_some_and(|scopes| scopes.iter().any(is_calendar)) {
+                true => json!({ "mail": who, "calendar": who }),
+                false => json!({ "mail": who }),
+            }
+        }
         "imap" => {
             let mut mail = json!({
                 "imap_host": profile.text("imap_host"),

@@ -41,6 +41,10 @@ async fn a_person_signs_in_at_the_provider_and_the_backend_hears_of_it() {
         assert_eq!(accounts.len(), 1);
         assert_eq!(told["account_id"], accounts[0]["id"]);
         assert_eq!(accounts[0]["name"], address(house), "{}", accounts[0]);
+        // What strict clients insist on.
+        let mail = &accounts[0]["connection_params"]["mail"];
+        assert_eq!(mail["username"], address(house));
+        assert!(mail["id"].as_str().is_some_and(|id| !id.is_empty()), "{mail}");
 
         // The same way back once more shows the same end, and asks the provider nothing.
         let asked = place.identity.log(&place.client, "token").await.len();
@@ -224,6 +228,10 @@ async fn inside_another_app_the_way_leads_to_a_real_browser() {
     let welcome = real.open(&handover).await;
     assert_eq!(welcome.reply.status, 200, "{}", welcome.text());
     let leaving = real.submit(&welcome, &welcome.sheet()).await;
+    // It is good once; the first browser reads that it goes on elsewhere.
+    let used = Person::new().open(&handover).await;
+    assert_eq!(used.reply.status, 404, "{}", used.text());
+    assert_eq!(person.open(&here).await.reply.status, 409);
     let end = real.open(place.consent(&leaving).await.as_str()).await;
     assert!(succeeded(&end), "{}", end.text());
     let used = Person::new().open(&handover).await;
