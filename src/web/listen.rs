@@ -28,8 +28,9 @@ use super::api::refused;
 use super::{Service, limits};
 use crate::dialects::envelope::Kind;
 
-/// How long a request's head may take to arrive, the pause since the last request included.
-const HEAD: Duration = Duration::from_secs(30);
+/// How long a request's head may take to arrive, the pause since the last request included: longer than proxies keep an
+/// idle connection (a minute mostly), so that none is closed here in the moment that one of them uses it again.
+const HEAD: Duration = Duration::from_secs(75);
 /// How long the other end may take to accept a bit of the answer.
 const ANSWER: Duration = Duration::from_secs(30);
 /// Largest head of a request, in bytes.

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::parts::{READY, dial, eventually};
 
 fn answer(stream: &mut TcpStream, request: &str) -> String {
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a deadline");
+    stream.set_read_timeout(Some(Duration::from_secs(150))).expect("a deadline");
     let _ = stream.write_all(request.as_bytes());
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text);
