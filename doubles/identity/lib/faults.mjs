@@ -86,7 +86,7 @@ export async function beforeToken(ctx, faults, client) {
       return true;
     case 'token_html':
       ctx.type = 'html';
-      ctx.body = '<!doctype html><title>Sign in</title><p>A page, where nobody expected one.</p>';
+      ctx.body = '<!doctype html><link rel="icon" href="data:,"><title>Sign in</title><p>A page, where nobody expected one.</p>';
       return true;
     case 'token_huge':
       ctx.type = 'json';

@@ -12,7 +12,7 @@ export function page(ctx, status, house, title, body) {
   ctx.set('cache-control', 'no-store');
   ctx.body = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${text(title)}</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>${text(title)}</title></head>
 <body data-house="${house}">
 <p><small>A stand-in for ${house === 'google' ? 'Google' : 'Microsoft'}, for tests only</small></p>
 <h1>${text(title)}</h1>

@@ -8,6 +8,7 @@ mod ends;
 mod hosts;
 mod languages;
 mod normal;
+mod oauth;
 mod passwords;
 mod problems;
 mod reconnect;
