@@ -8,7 +8,7 @@ use crate::contract::{Step, Text};
 ///
 /// Besides the keys its own steps speak of, the pages look for these and say something general where they are
 /// absent: `name` (what its accounts are called), `welcome.title`, `welcome.access` (what the product may then
-/// do; argument `product`), `welcome.repair`, `busy.title`, `success.title`, `success.repaired`.
+/// do; argument `product`), `welcome.encrypted` (how what is given is kept), `welcome.repair`, `busy.title`, `success.title`, `success.repaired`.
 #[derive(Clone, Debug)]
 pub struct ProviderWords {
     /// The provider's name in keys.

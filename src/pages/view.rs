@@ -92,6 +92,7 @@ impl<'a> View<'a> {
         };
         let heading = self.word(page.provider, own, key);
         let access = self.word(page.provider, "welcome.access", "welcome.access");
+        let encrypted = self.word(page.provider, "welcome.encrypted", "welcome.encrypted");
         self.title(
             &heading,
             &[("product", self.frame.product), ("account", page.account.unwrap_or_default())],
@@ -108,6 +109,7 @@ impl<'a> View<'a> {
                 initial => initial(self.frame.product),
                 heading,
                 access,
+                encrypted,
             },
         );
     }
