@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -340,6 +340,7 @@ fn networks(texts: &[String], loopback_allowed: bool) -> Result<Vec<IpNet>, Stri
         let network: IpNet = text
             .parse::<IpNet>()
             .or(alone)
+            .map(unmapped)
             .map_err(|_| format!("{text} is not a network such as 10.0.0.0/8"))?;
         let loopbacks: [IpNet; 2] = [
             IpNet::from(std::net::IpAddr::from([127, 0, 0, 1])),
@@ -354,6 +355,13 @@ fn networks(texts: &[String], loopback_allowed: bool) -> Result<Vec<IpNet>, Stri
         networks.push(network);
     }
     Ok(networks)
+}
+
+/// A network of IPv4 that was written in IPv6, as IPv4: that is what addresses are compared as.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(long) = network else { return network };
+    let short = long.addr().to_ipv4_mapped().zip(long.prefix_len().checked_sub(96));
+    short.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
 }
 
 /// The SQLite file of a data directory.

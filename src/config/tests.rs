@@ -72,11 +72,22 @@ fn every_problem_is_named_at_once() {
 #[test]
 fn loopback_may_be_allowed_only_while_the_public_url_is_loopback() {
     assert!(load(&[("VESTIBULE_EGRESS_ALLOW", "127.0.0.0/8")]).is_ok());
-    for network in ["127.0.0.0/8", "127.0.0.1", "::1/128", "0.0.0.0/0", "::/0", "126.0.0.0/7"] {
+    for network in
+        ["127.0.0.0/8", "127.0.0.1", "::ffff:127.0.0.0/104", "::1/128", "0.0.0.0/0", "::/0", "126.0.0.0/7"]
+    {
         let public = ("VESTIBULE_PUBLIC_URL", "https://connect.example.com");
         let problems = load(&[public, ("VESTIBULE_EGRESS_ALLOW", network)]).unwrap_err();
         assert!(problems[0].contains("loopback"), "{network}: {problems:?}");
     }
+}
+
+#[test]
+fn a_network_of_ipv4_that_is_written_in_ipv6_is_one_of_ipv4() {
+    let written = "::ffff:10.0.0.0/104, ::ffff:192.0.2.7, 192.0.2.8, 2001:db8::/32, ::/0, ::ffff:0:0/95";
+    let config = load(&[("VESTIBULE_TRUSTED_PROXIES", written)]).unwrap();
+    let read: Vec<String> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
+    let meant = ["10.0.0.0/8", "192.0.2.7/32", "192.0.2.8/32", "2001:db8::/32", "::/0", "::ffff:0.0.0.0/95"];
+    assert_eq!(read, meant);
 }
 
 #[test]

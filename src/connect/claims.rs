@@ -215,7 +215,7 @@ impl Connect {
                 takeover,
             );
             let span = traces::below(span, session.trace.as_ref());
-            let (attempt, way_back) = self.first_attempt(&look, host).instrument(span).await?;
+            let (attempt, way_back) = self.first_attempt(&look, door, host).instrument(span).await?;
             let claiming = Claiming {
                 id: session.id.clone(),
                 cookie_hash: cookie.hash(),
@@ -276,9 +276,17 @@ impl Connect {
 
     /// The attempt that a claim starts with, and the hash of the way back from where its step sends the person. It is
     /// stored with the claim, so a claimed session always has one.
-    async fn first_attempt(&self, look: &Look, host: &str) -> Result<(Attempt, Option<String>)> {
+    async fn first_attempt(
+        &self,
+        look: &Look,
+        door: Door<'_>,
+        host: &str,
+    ) -> Result<(Attempt, Option<String>)> {
         let session = &look.view.session;
-        let begun = match self.likely(session, look.view.request.email.as_deref()) {
+        // Whoever was sent here by the session's holder has chosen already; nothing else comes along.
+        let chosen = session.provider.clone().filter(|_| door.is_handover());
+        let chosen = chosen.or_else(|| self.likely(session, look.view.request.email.as_deref()));
+        let begun = match chosen {
             Some(slug) => {
                 let email = look.view.request.email.clone();
                 self.begin(session, &slug, email, &self.cx.allowance).await?

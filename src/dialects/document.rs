@@ -19,6 +19,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::contract::StepKind;
     use crate::dialects::envelope::Kind;
     use crate::dialects::{postpress, riposte};
     use crate::kernel::words::{SessionState, Status};
@@ -66,6 +67,9 @@ mod tests {
         assert_eq!(listed("Link/properties/status"), upper);
         let statuses = words(&Status::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>());
         assert_eq!(listed("AccountStatus"), statuses);
+        let kinds = [StepKind::Form, StepKind::Choose, StepKind::Redirect, StepKind::Wait];
+        let kinds = kinds.map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
+        assert_eq!(listed("Step/properties/kind"), kinds.into());
         let told = words(&riposte::TOLD.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
         assert_eq!(listed("Event/properties/type"), told);
         let slugs = postpress::slugs("*").unwrap().0;

@@ -108,8 +108,8 @@ pub struct Seen<'a> {
 pub enum Shown<'a> {
     /// A step to answer.
     Step {
-        /// The provider.
-        provider: &'a str,
+        /// The provider, once one is chosen.
+        provider: Option<&'a str>,
         /// The version an answer must name.
         version: i64,
         /// The step.
@@ -117,8 +117,8 @@ pub enum Shown<'a> {
     },
     /// An answer is being checked.
     Checking {
-        /// The provider.
-        provider: &'a str,
+        /// The provider, once one is chosen.
+        provider: Option<&'a str>,
     },
     /// It worked.
     Connected {
@@ -172,6 +172,11 @@ pub fn session(seen: &Seen<'_>, speak: impl Fn(&Text) -> String) -> Value {
         Shown::Ended { cause } => body["cause"] = json!(cause),
     }
     body
+}
+
+/// What an event says when the token does not hold the session any more.
+pub fn gone() -> Value {
+    json!({ "object": "SessionGone" })
 }
 
 /// A session that was just begun: the token that holds it, shown this once, and the first step.
@@ -243,6 +248,18 @@ mod tests {
         assert!(refused(json!([])).contains("must be a JSON object"));
         let many: Map<_, _> = (0..101).map(|number| (number.to_string(), json!(""))).collect();
         assert!(refused(json!({ "version": 1, "fields": many })).contains("at most 100"));
+    }
+
+    #[test]
+    fn no_provider_is_null() {
+        let seen = |provider| Seen {
+            session: "authsess_1",
+            state: SessionState::Open,
+            expires_at: Millis(0),
+            view: Shown::Checking { provider },
+        };
+        assert_eq!(session(&seen(None), |_| String::new())["provider"], Value::Null);
+        assert_eq!(session(&seen(Some("imap")), |_| String::new())["provider"], "imap");
     }
 
     #[test]

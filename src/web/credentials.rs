@@ -7,7 +7,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use axum::routing::post;
 
@@ -49,7 +48,5 @@ async fn read(
         active = given.is_ok(),
         "credentials were read"
     );
-    let mut response = reply(StatusCode::OK, &said);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(reply(StatusCode::OK, &said))
 }

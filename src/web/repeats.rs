@@ -28,8 +28,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// An envelope, when it is not 1 to 255 visible ASCII characters.
 pub(super) fn key(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Refused> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().map(str::trim);
-    match key.filter(|key| (1..=255).contains(&key.len())) {
+    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    match value.to_str().ok().filter(|key| visible && (1..=255).contains(&key.len())) {
         Some(key) => Ok(Some(key.to_owned())),
         None => {
             let detail = "Idempotency-Key must have 1 to 255 visible ASCII characters";

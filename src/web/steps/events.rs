@@ -17,6 +17,7 @@ use super::streams::Open;
 use super::{Answer, Holder};
 use crate::connect::View;
 use crate::dialects::envelope::Kind;
+use crate::dialects::steps as words;
 use crate::web::Web;
 use crate::web::api::refused;
 
@@ -33,7 +34,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 pub(super) async fn stream(State(web): State<Web>, holder: Holder) -> Answer {
     let (session, view) =
         web.connect.view(&holder.id, Some(&holder.token)).await.map_err(|error| holder.fail(error))?;
-    holder.seen(&web, &session, &view)?;
+    holder.seen(&web, &session, &view).await?;
     let Some(open) = web.streams.open(&holder.id) else {
         let detail = "too many event streams are open; close one, or read the step every few seconds instead";
         let full = Kind::TooManyRequests.detail(detail).after(Duration::from_secs(5));
@@ -65,10 +66,12 @@ async fn tell(web: Web, holder: Holder, open: Open, events: mpsc::Sender<Event>)
         let Ok((session, view)) = web.connect.view(&holder.id, Some(&holder.token)).await else { return };
         let seen = mark(&view);
         if told != Some(seen) {
-            let name = if matches!(view, View::NotYours { .. }) { "gone" } else { "session" };
-            let text = web.event(&holder.locale, &session, &view).to_string();
-            let event = Event::default().event(name).data(text);
-            if !matches!(timeout(PATIENCE, events.send(event)).await, Ok(Ok(()))) {
+            let Ok(words) = holder.words(&web, &session, &view).await else { return };
+            let gone = words.is_none();
+            let text = words.unwrap_or_else(words::gone).to_string();
+            let event = Event::default().event(if gone { "gone" } else { "session" }).data(text);
+            let sent = timeout(PATIENCE, events.send(event)).await;
+            if gone || !matches!(sent, Ok(Ok(()))) {
                 return;
             }
             told = Some(seen);

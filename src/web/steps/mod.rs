@@ -17,7 +17,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(in crate::web) use streams::Streams;
 
@@ -26,7 +26,8 @@ use super::api::{Caller, PLAIN, Refused, bearer, envelope, json_body, refused, r
 use super::extract::Segment;
 use super::front::{OurHost, RequestId};
 use super::repeats::{self, Way};
-use crate::connect::{Claim, Door, Error, SessionView, Standing, View};
+use crate::connect::{CHOOSING, Claim, Door, Error, SessionView, Standing, View};
+use crate::contract::{Step, StepKind};
 use crate::dialects::envelope::Kind;
 use crate::dialects::steps::{self as words, Seen, Shown};
 use crate::kernel::ids::SessionId;
@@ -68,6 +69,8 @@ pub(super) struct Holder {
     id: SessionId,
     token: String,
     locale: String,
+    /// The host it came for, in the configured spelling.
+    host: String,
 }
 
 impl FromRequestParts<Web> for Holder {
@@ -82,7 +85,7 @@ impl FromRequestParts<Web> for Holder {
         };
         // An id that cannot be is told like one that is not held: who has no token learns nothing.
         let id = id.parse().map_err(|_| refused(Some(&request), words::not_held()))?;
-        Ok(Self { request, id, token, locale: locale(web, parts) })
+        Ok(Self { request, id, token, locale: locale(web, parts), host: host(parts) })
     }
 }
 
@@ -95,14 +98,53 @@ impl Holder {
         refused(Some(&self.request), envelope)
     }
 
-    /// What this holder sees, as words; a refusal when the token does not hold the session.
-    fn seen(&self, web: &Web, session: &SessionView, view: &View) -> Result<Value, Refused> {
-        spoken(web, &self.locale, session, view)
-            .ok_or_else(|| refused(Some(&self.request), words::not_held()))
+    /// What this holder sees, as words; `None` when the token does not hold the session.
+    async fn words(&self, web: &Web, session: &SessionView, view: &View) -> Result<Option<Value>, Error> {
+        let step;
+        let shown = match view {
+            View::Step { version, provider, step: asked, .. } => {
+                let Some(led) = self.led(web, asked).await? else { return Ok(None) };
+                step = led;
+                Shown::Step { provider: chosen(provider), version: *version, step: &step }
+            }
+            View::Busy { provider, .. } => Shown::Checking { provider: chosen(provider) },
+            View::Connected { account, provider, profile, repaired } => {
+                Shown::Connected { account: account.as_str(), provider, profile, repaired: *repaired }
+            }
+            View::Ended { cause, .. } => Shown::Ended { cause: cause.as_deref() },
+            View::NotYours { .. } => return Ok(None),
+        };
+        let seen = Seen {
+            session: session.session.id.as_str(),
+            state: session.state,
+            expires_at: session.session.expires_at,
+            view: shown,
+        };
+        Ok(Some(words::session(&seen, |text| web.pages.text(&self.locale, text))))
     }
 
-    fn reply(&self, web: &Web, (session, view): &(SessionView, View)) -> Answer {
-        let mut response = reply(StatusCode::OK, &self.seen(web, session, view)?);
+    /// The step, with the way to where it leads. A browser that goes to a provider's pages comes back to this server,
+    /// and must hold the session by then, so it is handed over to it on the way there. `None` when the token does not
+    /// hold the session any more.
+    async fn led(&self, web: &Web, step: &Step) -> Result<Option<Step>, Error> {
+        let mut step = step.clone();
+        if step.kind == StepKind::Redirect {
+            let Some(token) = web.connect.hand_over(&self.id, Some(&self.token)).await? else {
+                return Ok(None);
+            };
+            step.url = Some(format!("{}/handover/{token}", web.settings.public_url.origin_of(&self.host)));
+        }
+        Ok(Some(step))
+    }
+
+    /// The same; a refusal when the token does not hold the session.
+    async fn seen(&self, web: &Web, session: &SessionView, view: &View) -> Result<Value, Refused> {
+        let seen = self.words(web, session, view).await.map_err(|error| self.fail(error))?;
+        seen.ok_or_else(|| refused(Some(&self.request), words::not_held()))
+    }
+
+    async fn reply(&self, web: &Web, (session, view): &(SessionView, View)) -> Answer {
+        let mut response = reply(StatusCode::OK, &self.seen(web, session, view).await?);
         response.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
         Ok(response)
     }
@@ -113,24 +155,13 @@ fn locale(web: &Web, parts: &Parts) -> String {
     web.pages.locale(languages).to_owned()
 }
 
-/// A view in words; `None` when it is not the asker's.
-fn spoken(web: &Web, locale: &str, session: &SessionView, view: &View) -> Option<Value> {
-    let shown = match view {
-        View::Step { version, provider, step, .. } => Shown::Step { provider, version: *version, step },
-        View::Busy { provider, .. } => Shown::Checking { provider },
-        View::Connected { account, provider, profile, repaired } => {
-            Shown::Connected { account: account.as_str(), provider, profile, repaired: *repaired }
-        }
-        View::Ended { cause, .. } => Shown::Ended { cause: cause.as_deref() },
-        View::NotYours { .. } => return None,
-    };
-    let seen = Seen {
-        session: session.session.id.as_str(),
-        state: session.state,
-        expires_at: session.session.expires_at,
-        view: shown,
-    };
-    Some(words::session(&seen, |text| web.pages.text(locale, text)))
+fn host(parts: &Parts) -> String {
+    parts.extensions.get::<OurHost>().map(|host| host.0.clone()).unwrap_or_default()
+}
+
+/// The provider, once there is one.
+fn chosen(provider: &str) -> Option<&str> {
+    Some(provider).filter(|slug| *slug != CHOOSING)
 }
 
 /// `POST /v1/steps/{session}/start`: 201; 404 unknown; 409 held elsewhere; 410 over.
@@ -139,8 +170,7 @@ async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -
     let Ok(Segment(id)) = Segment::from_request_parts(&mut parts, &web).await;
     let missing = |caller: &Caller| caller.refuse(Kind::ResourceNotFound.detail("there is no such session"));
     let id: SessionId = id.parse().map_err(|_| missing(&caller))?;
-    let host = parts.extensions.get::<OurHost>().map(|host| host.0.clone()).unwrap_or_default();
-    let locale = locale(&web, &parts);
+    let (host, locale) = (host(&parts), locale(&web, &parts));
     // Started twice under one idempotency key is started once: the token is made from it, so it comes again.
     let key = repeats::key(&caller, &parts.headers)?;
     let before = key.as_ref().map(|key| hash(&format!("start:{}:{key}", caller.key)));
@@ -165,13 +195,19 @@ async fn start(State(web): State<Web>, caller: Caller, request: Request<Body>) -
             }
             Claim::Refused(look) => return Err(caller.refuse(not_had(look.standing))),
         };
-        let (session, view) =
-            web.connect.view(id, Some(token.reveal())).await.map_err(|error| caller.fail(error, &PLAIN))?;
-        let view = spoken(web, locale, &session, &view)
-            .ok_or_else(|| caller.refuse(not_had(Standing::Elsewhere { busy: false })))?;
+        let holder = Holder {
+            request: caller.request.clone(),
+            id: id.clone(),
+            token: token.reveal().to_owned(),
+            locale: locale.to_owned(),
+            host: host.to_owned(),
+        };
+        let fail = |error| caller.fail(error, &PLAIN);
+        let (session, view) = web.connect.view(id, Some(&holder.token)).await.map_err(fail)?;
+        let view = holder.words(web, &session, &view).await.map_err(fail)?;
+        let view = view.ok_or_else(|| caller.refuse(not_had(Standing::Elsewhere { busy: false })))?;
         if let Some(turn) = way.turn() {
-            let done = web.connect.finish_turn(turn, id).await;
-            done.map_err(|error| caller.fail(error, &PLAIN))?;
+            web.connect.finish_turn(turn, id).await.map_err(fail)?;
         }
         Ok(reply(StatusCode::CREATED, &words::started(token.reveal(), view)))
     })
@@ -199,7 +235,7 @@ pub(super) fn not_had(standing: Standing) -> crate::dialects::envelope::Envelope
 /// `GET /v1/steps/{session}`: 200; 401 when the token does not hold the session.
 async fn read(State(web): State<Web>, holder: Holder) -> Answer {
     let seen = web.connect.view(&holder.id, Some(&holder.token)).await;
-    holder.reply(&web, &seen.map_err(|error| holder.fail(error))?)
+    holder.reply(&web, &seen.map_err(|error| holder.fail(error))?).await
 }
 
 /// `POST /v1/steps/{session}/answer`: 200 with what is to be shown now, also when the step has passed.
@@ -209,18 +245,11 @@ async fn answer(State(web): State<Web>, holder: Holder, request: Request<Body>) 
         words::read_answer(&body).map_err(|envelope| refused(Some(&holder.request), envelope))?;
     web.notice(&unknown);
     let done = web.connect.answer(&holder.id, Some(&holder.token), version, answer).await;
-    holder.reply(&web, &done.map_err(|error| holder.fail(error))?)
+    holder.reply(&web, &done.map_err(|error| holder.fail(error))?).await
 }
 
 /// `POST /v1/steps/{session}/cancel`: 200 with how it ended; giving up twice is fine.
 async fn cancel(State(web): State<Web>, holder: Holder) -> Answer {
     let done = web.connect.cancel(&holder.id, Some(&holder.token)).await;
-    holder.reply(&web, &done.map_err(|error| holder.fail(error))?)
-}
-
-impl Web {
-    /// What an event stream sends for a view.
-    fn event(&self, locale: &str, session: &SessionView, view: &View) -> Value {
-        spoken(self, locale, session, view).unwrap_or_else(|| json!({ "object": "SessionGone" }))
-    }
+    holder.reply(&web, &done.map_err(|error| holder.fail(error))?).await
 }

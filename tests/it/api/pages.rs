@@ -4,6 +4,7 @@ use super::book::{Ask, Book};
 use super::statuses::{NOBODY, session};
 use crate::app::App;
 use crate::app::http::Reply;
+use crate::parts::postgres::Schema;
 
 /// The cookies that a reply sets, as a browser sends them.
 pub fn cookies(reply: &Reply) -> String {
@@ -11,17 +12,43 @@ pub fn cookies(reply: &Reply) -> String {
     set.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
 }
 
-pub async fn walk(book: &mut Book, app: &App) {
+pub async fn walk(book: &mut Book, app: &App, schema: &Schema) {
     let origin = app.url("");
     link(book, app, &origin).await;
     pair(book, app, &origin).await;
+    back(book, app, schema).await;
+    let ours = [("origin", origin.as_str())];
+    let token = format!("{NOBODY}.1.9999999999999.forged");
+    let handover = Ask { values: &[&token], headers: &ours, ..Ask::default() };
+    book.ask(app, "openHandover", 404, handover.clone()).await;
+    book.ask(app, "claimHandover", 404, handover.clone()).await;
+    book.ask(app, "claimHandover", 403, Ask { headers: &[], ..handover }).await;
+}
+
+/// Returns from a provider's pages.
+async fn back(book: &mut Book, app: &App, schema: &Schema) {
     let page = [("accept", "text/html")];
     let back = Ask { values: &["gmail"], headers: &page, ..Ask::default() };
-    book.ask(app, "providerCallback", 400, Ask { query: "?state=x", ..back.clone() }).await;
-    for query in ["?state=x&code=y", "?state=x&state=z&code=y"] {
-        book.ask(app, "providerCallback", 404, Ask { query, ..back.clone() }).await;
+    for query in ["?state=x", "?state=x&state=x&code=y"] {
+        book.ask(app, "providerCallback", 400, Ask { query, ..back.clone() }).await;
     }
-    book.ask(app, "providerCallback", 404, Ask { values: &["none"], ..back }).await;
+    book.ask(app, "providerCallback", 404, Ask { query: "?state=x&code=y", ..back.clone() }).await;
+    book.ask(app, "providerCallback", 404, Ask { values: &["none"], ..back.clone() }).await;
+    for query in ["", "?state=x&admin_consent=True"] {
+        book.ask(app, "adminConsent", 404, Ask { values: &["microsoft"], query, ..back.clone() }).await;
+    }
+    // A way back as a step leaves it that sends its person away: the callback knows it by the hash of its `state`.
+    let session = app.link(serde_json::json!({})).await.id;
+    assert_eq!(app.api("POST", &format!("/v1/steps/{session}/start"), None).await.status, 201);
+    let state = vestibule::kernel::random::hash("state-of-a-way-back");
+    schema.psql(&format!(
+        "INSERT INTO returns (id, attempt_id, attempt_version) \
+         SELECT '{state}', id, version FROM attempts WHERE session_id = '{session}'"
+    ));
+    let query = "?state=state-of-a-way-back&code=y";
+    let landed = book.ask(app, "providerCallback", 303, Ask { values: &["imap"], query, ..back }).await;
+    let on = app.url(&format!("/wizard/{session}/return?handle="));
+    assert!(landed.header("location").starts_with(&on), "{}", landed.header("location"));
 }
 
 /// A link of postpress, from its first page over the move to another browser to its end.
@@ -49,6 +76,11 @@ async fn link(book: &mut Book, app: &App, origin: &str) {
     book.ask(app, "answerWizard", 303, Ask { body: "action=cancel", ..mine.clone() }).await;
     book.ask(app, "askCancel", 200, mine.clone()).await;
     book.ask(app, "askCancel", 303, stranger.clone()).await;
+    for id in ["leaveWizard", "resumeWizard"] {
+        book.ask(app, id, 303, mine.clone()).await;
+        book.ask(app, id, 303, stranger.clone()).await;
+        book.ask(app, id, 404, Ask { values: &[NOBODY], ..mine.clone() }).await;
+    }
     for id in ["answerWizard", "cancelWizard"] {
         book.ask(app, id, 403, Ask { headers: &first[1..], ..mine.clone() }).await;
     }

@@ -31,7 +31,7 @@ async fn every_documented_status_is_produced_and_no_other() {
     let connected = postpress(&mut book, &app, &schema, &mailbox).await;
     riposte(&mut book, &app, &schema, &connected).await;
     steps(&mut book, &app, &schema).await;
-    pages::walk(&mut book, &app).await;
+    pages::walk(&mut book, &app, &schema).await;
     document(&mut book, &app).await;
     book.ask(&app, "health", 200, Ask::default()).await;
     book.ask(&app, "ready", 200, Ask::default()).await;
@@ -163,13 +163,24 @@ async fn postpress(book: &mut Book, app: &App, schema: &Schema, mailbox: &Mailbo
     book.ask(app, "deleteRiposteAccount", 409, Ask { values: &["twin"], ..plain.clone() }).await;
     let accounts = app.accounts().await;
     let account = |at: usize| accounts[at]["id"].as_str().expect("an id");
-    book.ask(app, "readAccount", 200, Ask { values: &[account(0)], ..plain.clone() }).await;
+    let at = [account(0)];
+    book.ask(app, "readAccount", 200, Ask { values: &at, ..plain.clone() }).await;
+    credentials(book, app, &at).await;
     book.ask(app, "deleteAccount", 200, Ask { values: &[account(0)], ..plain.clone() }).await;
     let list = book.ask(app, "listRiposteAccounts", 200, plain.clone()).await;
     assert_eq!(list.json()["accounts"].as_array().map(Vec::len), Some(1));
     book.ask(app, "readRiposteAccount", 200, Ask { values: &["twin"], ..plain.clone() }).await;
     book.ask(app, "deleteRiposteAccount", 200, Ask { values: &[account(1)], ..plain.clone() }).await;
     connected
+}
+
+async fn credentials(book: &mut Book, app: &App, at: &[&str]) {
+    let key = app.trusted_key();
+    let trusted = [("x-api-key", key.as_str())];
+    let ask = Ask { values: at, headers: &trusted, ..Ask::default() };
+    book.ask(app, "readCredentials", 200, ask.clone()).await;
+    book.ask(app, "readCredentials", 400, Ask { body: r#"{"refresh":"perhaps"}"#, ..ask.clone() }).await;
+    book.ask(app, "readCredentials", 404, Ask { values: &[NOBODY], ..ask }).await;
 }
 
 /// Walks through the wizard with one of the mailbox's addresses.
@@ -311,6 +322,7 @@ async fn trouble(book: &mut Book, app: &App, schema: &Schema, proxy: PgProxy) {
     let (code, state) = session(app).await;
     let link = app.link(json!({})).await;
     let secret = link.url.rsplit_once('/').expect("a secret").1.to_owned();
+    let gmail = "gmail".to_owned();
     let (body, form) = (start(&state), format!("session={code}&state={state}"));
     let key = keyed(app);
     let begun = sent(
@@ -330,6 +342,7 @@ async fn trouble(book: &mut Book, app: &App, schema: &Schema, proxy: PgProxy) {
             "openSession" => (&secret, &*pair, ""),
             "claimSession" => (&secret, "", &*form),
             "startSession" => (&code, "", &*body),
+            "providerCallback" => (&gmail, "?state=x&code=y", ""),
             "answerStep" => (&link.id, "", r#"{"version":1}"#),
             _ => (&link.id, "", ""),
         };
@@ -337,7 +350,8 @@ async fn trouble(book: &mut Book, app: &App, schema: &Schema, proxy: PgProxy) {
         match (one.keyed, one.held) {
             (true, _) => headers.push(own),
             (_, true) => headers.push(("authorization", &bearer)),
-            _ if one.id == "providerCallback" => headers.push(("sec-purpose", "prefetch")),
+            // What is none of ours is told so without a look into the database.
+            _ if one.id == "adminConsent" => headers.push(("sec-purpose", "prefetch")),
             _ => headers.push(("origin", &origin)),
         }
         (vec![value.clone()], query, headers, body)

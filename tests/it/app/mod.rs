@@ -188,6 +188,13 @@ impl App {
         &self.key
     }
 
+    /// An API key of its own that may read credentials.
+    pub fn trusted_key(&self) -> String {
+        let (made, key, why) = self.cli(&["keys", "create", "--name", "trusted", "--credentials"]);
+        assert!(made, "{why}");
+        key.trim().to_owned()
+    }
+
     /// An address of the server.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.public)

@@ -168,5 +168,9 @@ async fn the_guide_works_word_for_word() {
     third.run(commands.next().expect("reading there"));
     let printed = third.printed()[before..].to_owned();
     assert!(printed.contains("acc_") && printed.contains("user_1234"), "{printed}");
+    let before = third.printed().len();
+    third.run(commands.next().expect("the credentials"));
+    let printed = third.printed()[before..].to_owned();
+    assert!(printed.contains(r#""state":"active""#) && printed.contains("correct horse"), "{printed}");
     assert!(commands.next().is_none(), "a block of the guide was not run");
 }

@@ -2,3 +2,4 @@
 
 mod chromium;
 mod happy;
+mod returns;
