@@ -183,7 +183,7 @@ impl Connect {
             Choice::Ask => return ask(None),
             Choice::Take(slug) => slug,
             Choice::ByAddress => {
-                let Some(domain) = typed.and_then(|typed| domain(typed)) else {
+                let Some(domain) = typed.and_then(domain) else {
                     return ask(Some("email_invalid"));
                 };
                 match self.detect(session, &domain).await {

@@ -21,6 +21,7 @@ use crate::store::{self, Account, AccountUpdate, Attempt, Kind, Release, Session
 const SKEW: Duration = Duration::from_secs(2);
 
 /// What a provider's answer comes to.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(super) enum Outcome {
     /// Another step, or the same with what was wrong.
     Step {
@@ -75,6 +76,7 @@ struct Saving {
     now: Millis,
 }
 
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum Change {
     Step {
         shown: Zeroizing<Vec<u8>>,

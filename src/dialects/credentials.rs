@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::envelope::Envelope;
 use super::fields::Fields;
 use crate::contract::Credentials;
+use crate::kernel::clock::Millis;
 
 /// Reads the request's body: whether credentials shall be renewed first, and the members nobody knows.
 ///
@@ -25,7 +26,7 @@ pub fn active(account: &str, provider: &str, credentials: &Credentials) -> Value
         "account_id": account,
         "provider": provider,
         "state": "active",
-        "expires_at": credentials.expires_at.map(|at| at.rfc3339()),
+        "expires_at": credentials.expires_at.map(Millis::rfc3339),
         "credentials": credentials.value,
     })
 }
