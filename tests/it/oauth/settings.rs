@@ -73,5 +73,5 @@ async fn a_microsoft_tenant_that_is_a_home_is_asked_without_a_person() {
     place.register_again(json!({ "home_tenant": tenant })).await;
     place.app.set("PROVIDERS__MICROSOFT__TENANT", "nowhere.example");
     let (_, said) = check(&place);
-    assert!(said.contains("providers.microsoft.tenant"), "{said}");
+    assert!(said.contains("config_client_unknown") && said.contains("and tenant"), "{said}");
 }

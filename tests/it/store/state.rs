@@ -63,6 +63,7 @@ pub async fn every_field_of_an_attempt_reads_back(database: Database) {
     full.state = AttemptState::Ended;
     full.shown = long();
     full.version = 9;
+    full.shown_version = 9;
     full.busy_by = Some("node \"a\" 🦊".to_owned());
     full.busy_until = Some(Millis(i64::MAX));
     for written in [&bare, &full] {
