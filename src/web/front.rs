@@ -57,10 +57,14 @@ fn word(method: &Method) -> &'static str {
     known.into_iter().find(|known| method == known).unwrap_or("OTHER")
 }
 
+/// What paths begin with whose rest is a secret that lets its bearer in.
+const DOORS: [&str; 2] = ["/connect/", "/handover/"];
+
 /// What routes begin with that no backend calls: a person's pages, what browsers load with them, and probes.
-const NOT_BACKENDS: [&str; 9] = [
+const NOT_BACKENDS: [&str; 10] = [
     "none",
     "/connect",
+    "/handover",
     "/wizard",
     "/auth/authorize",
     "/providers",
@@ -98,10 +102,12 @@ async fn in_trace(id: &str, pattern: &str, request: Request, next: Next) -> Resp
 /// The path without what may be secret in it. A path that no route knows is a link gone astray as often as not.
 fn route(request: &Request) -> String {
     let path = request.uri().path();
-    match (path.strip_prefix("/connect/"), request.extensions().get::<MatchedPath>()) {
-        (Some(_), _) => "/connect/…".to_owned(),
-        (None, Some(_)) => path.chars().take(200).collect(),
-        (None, None) => "…".to_owned(),
+    if let Some(door) = DOORS.iter().find(|door| path.starts_with(**door)) {
+        return format!("{door}…");
+    }
+    match request.extensions().get::<MatchedPath>() {
+        Some(_) => path.chars().take(200).collect(),
+        None => "…".to_owned(),
     }
 }
 
