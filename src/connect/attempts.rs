@@ -13,7 +13,8 @@ use super::returns::Leaving;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, choose, decode};
 use crate::contract::{
-    Action, Actor, Allowance, Answer, Context, FieldKind, Next, Notice, State, Step, Text, Tone, Trouble,
+    Action, Actor, Allowance, Answer, Context, FieldKind, Next, Notice, State, Step, StepKind, Text, Tone,
+    Trouble,
 };
 use crate::kernel::figures::figures;
 use crate::kernel::ids::SessionId;
@@ -43,6 +44,8 @@ const SET_ASIDE: i64 = 20;
 const SLOW: &str = "timeout";
 /// The cause of a session that tried as many secrets as it may.
 const TRIED: &str = "too_many_tries";
+/// The cause of a session that brought back as many codes as it may, none of them good.
+const SIGNED_IN: &str = "too_many_sign_ins";
 
 /// What an attempt's row holds sealed.
 #[derive(Serialize, Deserialize)]
@@ -179,7 +182,12 @@ impl Connect {
         }
         let shown: Shown = decode(&attempt.shown)?;
         let by = Token::new(self.random()).hash();
-        let spends = shown.step.asks_secret() && answer.action == Action::Submit;
+        let spends = match answer.action {
+            Action::Submit => shown.step.asks_secret(),
+            // A code is tried at the provider as a password is at a mail server, and anybody can make codes up.
+            Action::Returned => !answer.text("code").is_empty(),
+            _ => false,
+        };
         let connects = (self.limits.connects_per_session - session.connects).clamp(0, SET_ASIDE);
         let context = (session.clone(), attempt.clone(), by.clone(), (spends, connects), (parked, now));
         let taken = self
@@ -215,8 +223,9 @@ impl Connect {
         let left = self.limits.secrets_per_session - session.secrets_tried - i64::from(spends);
         let allowance = self.cx.allowance.granting(connects);
         let (asked, began) = (shown.step.name.clone(), self.now());
+        let tried = if answer.action == Action::Returned { SIGNED_IN } else { TRIED };
         let outcome = if left < 0 {
-            Outcome::Failed { code: TRIED.to_owned() }
+            Outcome::Failed { code: tried.to_owned() }
         } else if let Some(choice) = choose::choice(&session, &attempt, &answer) {
             match self.hold(&attempt, &by, self.choose(&session, choice, &answer, &allowance)).await {
                 None => return Ok(()),
@@ -245,8 +254,9 @@ impl Connect {
         };
         // The last try was no good: the same form once more could only be refused. Another step may have a way on.
         let outcome = match outcome {
-            Outcome::Step { step, .. } if spends && left == 0 && step.name == asked => {
-                Outcome::Failed { code: TRIED.to_owned() }
+            Outcome::Step { step, release, .. } if spends && left == 0 && step.name == asked => {
+                self.give_back(release).await?;
+                Outcome::Failed { code: tried.to_owned() }
             }
             outcome => outcome,
         };
@@ -339,12 +349,30 @@ fn again(mut step: Step, trouble: &Trouble) -> Step {
     for field in &mut step.fields {
         field.error = None;
     }
-    let what = if trouble.code == SLOW { "slow" } else { "trouble" };
-    step.notice = Some(Notice {
-        code: trouble.code.to_owned(),
+    if step.kind == StepKind::Redirect {
+        spent(&mut step, trouble.code);
+    } else {
+        step.notice = Some(notice(trouble.code));
+    }
+    step
+}
+
+/// A step that sent its person away and whose way back may be used up: it sends nobody there again by itself. Where they
+/// are asked to sign in again, they get another address. Steps of other kinds are left as they are.
+pub(super) fn spent(step: &mut Step, code: &str) {
+    if step.kind == StepKind::Redirect {
+        step.url = None;
+        step.notice = Some(notice(code));
+    }
+}
+
+/// Words for what was nobody's fault.
+fn notice(code: &str) -> Notice {
+    let what = if code == SLOW { "slow" } else { "trouble" };
+    Notice {
+        code: code.to_owned(),
         tone: Tone::Refused,
         text: Text::key(format!("notice.{what}")),
         advice: Some(Text::key(format!("notice.{what}_advice"))),
-    });
-    step
+    }
 }

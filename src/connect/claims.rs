@@ -289,6 +289,7 @@ impl Connect {
             host: host.to_owned(),
             state: AttemptState::Live,
             shown: encode(&super::attempts::Shown { step: *begun.step, state: begun.state })?,
+            shown_version: 1,
             version: 1,
             busy_by: None,
             busy_until: None,

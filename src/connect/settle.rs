@@ -19,6 +19,8 @@ use crate::store::{self, Account, AccountUpdate, Attempt, Kind, Release, Session
 
 /// How far the clocks of several nodes may disagree (readiness sees to it).
 const SKEW: Duration = Duration::from_secs(2);
+/// How long somebody who has to sign in once more is waited for before what they granted is given back.
+const COMES_BACK: Duration = Duration::from_secs(900);
 
 /// What a provider's answer comes to.
 pub(super) enum Outcome {
@@ -189,16 +191,11 @@ impl Connect {
             advice: Some(Text::key("notice.ending_advice")),
         });
         let Begun { step, state, leaving, .. } = begun;
-        let outcome = Outcome::Step { step, state, leaving: Some(leaving), release: None, chosen: None };
-        let (session, attempt) = (saving.session.clone(), saving.attempt.clone());
-        Box::pin(self.settle(Settling {
-            session,
-            attempt,
-            outcome,
-            unused: saving.unused,
-            began: self.now(),
-        }))
-        .await
+        let (session, attempt, began) = (saving.session.clone(), saving.attempt.clone(), self.now());
+        // It may have outlived what was ended. Should the person not come back, nobody wants it.
+        let release = saving.change.grant().map(|grant| Release { due_at: began.after(COMES_BACK), ..grant });
+        let outcome = Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None };
+        Box::pin(self.settle(Settling { session, attempt, outcome, unused: saving.unused, began })).await
     }
 
     /// Saves an outcome. A save that lost (another browser took over, the session ended) is no error: whoever

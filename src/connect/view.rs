@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use super::attempts::Shown;
+use super::attempts::{Shown, spent};
 use super::claims::holds;
 use super::{Connect, Error, Result, SessionView, decode};
 use crate::contract::{Profile, Step};
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::words::{AttemptState, Purpose, SessionState};
 use crate::store::Wake;
+
+/// The code of a sign-in that was cut off by the end of the process that was busy with it.
+const INTERRUPTED: &str = "interrupted";
 
 /// What to show.
 #[derive(Clone, Debug)]
@@ -128,7 +131,10 @@ impl Connect {
                     if attempt.is_busy(now) {
                         View::Busy { attempt: attempt.id, provider: attempt.provider }
                     } else {
-                        let shown: Shown = decode(&attempt.shown)?;
+                        let mut shown: Shown = decode(&attempt.shown)?;
+                        if attempt.was_cut_off(now) {
+                            spent(&mut shown.step, INTERRUPTED);
+                        }
                         View::Step {
                             attempt: attempt.id,
                             version: attempt.version,

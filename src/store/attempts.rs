@@ -36,6 +36,9 @@ pub struct Attempt {
     pub state: AttemptState,
     /// What is shown.
     pub shown: Shown,
+    /// The version that it was shown under first. A call that takes the attempt raises `version`; its outcome makes the
+    /// two equal again.
+    pub shown_version: i64,
     /// Raised by every change; an answer names the version it answers.
     pub version: i64,
     /// Which call holds it, while a provider is being asked.
@@ -53,6 +56,11 @@ impl Attempt {
     pub fn is_busy(&self, now: Millis) -> bool {
         self.busy_until.is_some_and(|until| until > now)
     }
+
+    /// Whether a call took what is shown and never said what came of it.
+    pub fn was_cut_off(&self, now: Millis) -> bool {
+        self.version != self.shown_version && !self.is_busy(now)
+    }
 }
 
 macro_rules! select {
@@ -69,6 +77,7 @@ impl Db {
     fn lift_attempt(&self, row: &AnyRow) -> Result<Attempt> {
         let mut columns = Columns::of(TABLE, row);
         let id: AttemptId = columns.word(|id| id.parse().ok())?;
+        let shown_version;
         Ok(Attempt {
             session_id: columns.word(|id| id.parse().ok())?,
             claim_no: columns.int()?,
@@ -78,8 +87,10 @@ impl Db {
             state: columns.word(AttemptState::parse)?,
             shown: {
                 let sealed = columns.bytes()?;
-                self.open(TABLE, SHOWN, id.as_str(), columns.int()?, &sealed)?
+                shown_version = columns.int()?;
+                self.open(TABLE, SHOWN, id.as_str(), shown_version, &sealed)?
             },
+            shown_version,
             version: columns.int()?,
             busy_by: columns.maybe_text()?,
             busy_until: columns.maybe_time()?,

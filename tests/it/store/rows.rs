@@ -65,6 +65,7 @@ pub fn attempt(session: &Session) -> Attempt {
         host: "connect.example.com".to_owned(),
         state: AttemptState::Live,
         shown: Zeroizing::new(b"{}".to_vec()),
+        shown_version: 1,
         version: 1,
         busy_by: None,
         busy_until: None,
