@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{AccountView, Connect, Error, Result, decode, encode};
-use crate::contract::{Context, Credentials, Renewed, State, Trouble};
+use crate::contract::{Actor, Context, Credentials, Renewed, State, Trouble};
+use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::AccountId;
 use crate::kernel::random::Token;
@@ -28,7 +29,8 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How often it is looked at meanwhile.
 const POLL: Duration = Duration::from_millis(150);
 
-/// The cause of an account whose renewal was cut off between the provider's reply and our writing it down.
+/// The cause of an account that is refused after a renewal whose end nobody learned: the process was killed in it, or its
+/// answer was lost.
 const INTERRUPTED: &str = "refresh_interrupted";
 
 /// An account and what lets a backend act for its person.
@@ -165,7 +167,7 @@ impl Connect {
             }
         };
         figures().provider(&account.provider, begun.elapsed());
-        match asked.unwrap_or(Err(Trouble { code: "timeout", actor: crate::contract::Actor::Nobody })) {
+        match asked.unwrap_or(Err(Trouble { code: "timeout", actor: Actor::Nobody })) {
             Ok(Renewed::Fresh(secret)) => {
                 let secret = encode(&secret)?;
                 self.keep(account, Status::Ok, None, secret).await?;
@@ -185,9 +187,13 @@ impl Connect {
                 Ok(Outcome::Look)
             }
             Err(trouble) => {
-                let context = (account.id.clone(), by);
-                let let_go =
-                    self.store.write(context, |(id, by), tx| Box::pin(tx.keep_hold(id, by, None))).await;
+                // A secret that is used once may have been used, whoever never learned it.
+                let unknown = interrupted || trouble.actor == Actor::Nobody;
+                let context = (account.id.clone(), by, unknown.then_some(Millis(0)));
+                let let_go = self
+                    .store
+                    .write(context, |(id, by, until), tx| Box::pin(tx.keep_hold(id, by, *until)))
+                    .await;
                 match let_go {
                     Ok(()) | Err(store::Error::Conflict) => Ok(Outcome::Silent(trouble)),
                     Err(error) => Err(error.into()),

@@ -276,7 +276,8 @@ impl Tx {
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
 
-    /// Keeps hold of an account while the call runs, or lets go of it (`None`).
+    /// Keeps hold of an account while the call runs, or lets go of it (`None`). A time that has passed lets go as well, and
+    /// leaves a note that it is not known how the call ended.
     ///
     /// # Errors
     /// `Conflict` when the hold was lost, `Unavailable`.

@@ -2,10 +2,11 @@
 
 use super::Store;
 use super::error::Result;
+use crate::kernel::words::ReleaseState;
 
 impl Store {
-    /// Lets go of everything a former process on this file held: deliveries, attempts, calls that it was answering, its
-    /// place among the nodes. Only for the embedded database, where the caller holds the file's lock and no other
+    /// Lets go of everything a former process on this file held: deliveries, attempts, accounts that it was renewing,
+    /// grants that it was ending, calls that it was answering, its place among the nodes. Only for the embedded database, where the caller holds the file's lock and no other
     /// server can be at work.
     ///
     /// # Errors
@@ -24,11 +25,14 @@ impl Store {
                 )
                 .execute(tx.conn())
                 .await?;
-                sqlx::query(
-                    "UPDATE accounts SET busy_by = NULL, busy_until = NULL WHERE busy_by IS NOT NULL",
-                )
-                .execute(tx.conn())
-                .await?;
+                // Whoever renews next is to know that somebody began to and never said how it ended.
+                sqlx::query("UPDATE accounts SET busy_until = 0 WHERE busy_until IS NOT NULL")
+                    .execute(tx.conn())
+                    .await?;
+                sqlx::query("UPDATE releases SET due_at = 0 WHERE state = $1")
+                    .bind(ReleaseState::Ending.as_str())
+                    .execute(tx.conn())
+                    .await?;
                 sqlx::query("DELETE FROM idempotent_calls WHERE busy_until IS NOT NULL")
                     .execute(tx.conn())
                     .await?;
