@@ -1,5 +1,6 @@
 //! The API document held against the server: its routes both ways, and every status that it promises.
 
+mod away;
 mod book;
 mod pages;
 mod routes;

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use super::book::{Ask, Book, Operation, sent};
-use super::pages;
+use super::{away, pages};
 use crate::app::http::{Reply, send};
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
 use crate::app::person::Person;
@@ -32,6 +32,8 @@ async fn every_documented_status_is_produced_and_no_other() {
     riposte(&mut book, &app, &schema, &connected).await;
     steps(&mut book, &app, &schema).await;
     pages::walk(&mut book, &app, &schema).await;
+    away::walk(&mut book).await;
+    away::approval(&mut book).await;
     document(&mut book, &app).await;
     book.ask(&app, "health", 200, Ask::default()).await;
     book.ask(&app, "ready", 200, Ask::default()).await;

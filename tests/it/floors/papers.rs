@@ -144,3 +144,20 @@ fn every_file_a_document_links_to_exists() {
         }
     }
 }
+
+#[test]
+fn every_test_that_the_oauth_checklist_names_exists() {
+    let text = read("docs/oauth-checklist.md");
+    let named = text.split('`').skip(1).step_by(2);
+    let named: BTreeSet<&str> = named.filter(|word| word.matches('_').count() > 3).collect();
+    assert!(named.len() > 20, "{named:?}");
+    let all: String = {
+        let mut files = Vec::new();
+        for folder in ["src", "tests/it"] {
+            super::walk(Path::new(ROOT), folder, &mut files);
+        }
+        files.into_iter().map(|(_, text)| text).collect()
+    };
+    let missing: Vec<_> = named.iter().filter(|name| !all.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "the check-list names tests that are not there: {missing:?}");
+}

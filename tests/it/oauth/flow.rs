@@ -28,6 +28,9 @@ async fn a_person_signs_in_at_the_provider_and_the_backend_hears_of_it() {
         for fresh in ["state", "nonce", "code_challenge"] {
             assert!(parameter(&url, fresh).is_some_and(|value| value.len() >= 43), "{fresh}: {url}");
         }
+        let says = |name: &str| leaving.reply.header(name).to_owned();
+        assert!(says("content-security-policy").contains("frame-ancestors 'none'"));
+        assert_eq!((&*says("x-frame-options"), &*says("referrer-policy")), ("DENY", "no-referrer"));
         assert!(parameter(&url, "prompt").is_some_and(|prompt| prompt.contains("select_account")), "{url}");
         let back = place.consent(&leaving).await;
         let end = person.open(back.as_str()).await;

@@ -4,6 +4,7 @@
 mod choice;
 mod credentials;
 mod flow;
+mod kills;
 mod refusals;
 mod settings;
 

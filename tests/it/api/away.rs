@@ -1,0 +1,69 @@
+//! Statuses of the pages around a sign-in at a provider: leaving, an administrator's return, going on in another browser.
+
+use serde_json::json;
+
+use super::book::{Ask, Book};
+use super::pages::cookies;
+use crate::app::person::{Person, Seen};
+use crate::app::signing::{Place, parameter};
+use crate::parts::identity::House;
+use crate::parts::visitor::Choices;
+
+/// A browser that is part of another app.
+const INSIDE: (&str, &str) = ("user-agent", "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) Instagram 350");
+
+/// How often a link may move before it moves no more.
+const MOVES: usize = 5;
+
+pub async fn walk(book: &mut Book) {
+    let place = Place::start(House::Google).await;
+    let (app, origin) = (&place.app, place.app.url(""));
+    let ours = ("origin", origin.as_str());
+    let link = place.link(json!({})).await;
+    let at = [link.id.as_str()];
+    let person = Person::new();
+    person.begin(&link).await;
+    let mut held = person.cookie_header();
+    let headers = [("cookie", held.as_str())];
+    book.ask(app, "leaveWizard", 200, Ask { values: &at, headers: &headers, ..Ask::default() }).await;
+    for moved in 0..=MOVES {
+        let headers = [("cookie", held.as_str()), INSIDE];
+        let page =
+            book.ask(app, "showWizard", 200, Ask { values: &at, headers: &headers, ..Ask::default() }).await;
+        let page = Seen { url: origin.clone(), reply: page };
+        let handover = page.attribute("#pass-on", "value").expect("an address for another browser");
+        let token = [handover.rsplit('/').next().expect("its token")];
+        let strange = Ask { values: &token, headers: &[ours], ..Ask::default() };
+        if moved == MOVES {
+            book.ask(app, "openHandover", 409, strange.clone()).await;
+            book.ask(app, "claimHandover", 409, strange.clone()).await;
+            let path = format!("/v1/hosted/accounts/link/{}", link.id);
+            assert_eq!(app.api("DELETE", &path, None).await.status, 200);
+            book.ask(app, "openHandover", 410, strange.clone()).await;
+            book.ask(app, "claimHandover", 410, strange).await;
+            return;
+        }
+        book.ask(app, "openHandover", 200, strange.clone()).await;
+        let language = Ask { body: "action=language%3Ade", ..strange.clone() };
+        book.ask(app, "claimHandover", 200, language).await;
+        let claimed = book.ask(app, "claimHandover", 303, strange.clone()).await;
+        held = cookies(&claimed);
+        let headers = [("cookie", held.as_str())];
+        book.ask(app, "openHandover", 303, Ask { headers: &headers, ..strange }).await;
+    }
+}
+
+/// An administrator who comes back.
+pub async fn approval(book: &mut Book) {
+    let place = Place::start(House::Microsoft).await;
+    let link = place.link(json!({})).await;
+    let person = Person::new();
+    let leaving = person.begin(&link).await;
+    let user = "carol@needs-approval.example";
+    let back = place.consent_with(&leaving, user, &Choices::default()).await;
+    let waiting = person.open(back.as_str()).await;
+    let url = waiting.attribute("#pass-on", "value").expect("an address for the administrator");
+    let query = format!("?admin_consent=True&state={}", parameter(&url, "state").expect("its state"));
+    let back = Ask { values: &["microsoft"], query: &query, ..Ask::default() };
+    book.ask(&place.app, "adminConsent", 200, back).await;
+}
