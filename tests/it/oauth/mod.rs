@@ -1,14 +1,22 @@
 //! Signing in on a provider's own pages, in both dialects, beside stand-ins for Google and Microsoft that run a
 //! certified identity provider. The server under test is set up as an operator sets it up: a client and a base address.
 
+mod attacks;
 mod choice;
 mod credentials;
 mod flow;
+pub mod kills;
+pub mod nodes;
 mod refusals;
+mod releases;
+mod renewals;
+mod secrets;
+pub mod walk;
 
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::app::http::Reply;
 use crate::app::person::{Person, Seen};
 use crate::app::{App, Link};
 use crate::parts::identity::{House, Identity, Registered};
@@ -58,7 +66,14 @@ pub async fn set_up(app: &mut App, house: House, settings: Value) -> (&'static I
     ];
     let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
     let client = identity.register(&uris, settings).await;
-    let section = format!("PROVIDERS__{}", slug.to_uppercase());
+    point(app, house, &client);
+    (identity, client)
+}
+
+/// Sets a server up for a client that is registered at a house.
+pub fn point(app: &mut App, house: House, client: &Registered) {
+    let identity = Identity::shared(house);
+    let section = format!("PROVIDERS__{}", slug(house).to_uppercase());
     app.set("EXTRA_CA_FILE", &identity.ca_file().display().to_string());
     app.set(&format!("{section}__CLIENT_ID"), &client.id);
     app.set(&format!("{section}__CLIENT_SECRET"), &client.secret);
@@ -66,7 +81,6 @@ pub async fn set_up(app: &mut App, house: House, settings: Value) -> (&'static I
     if house == House::Microsoft {
         app.set(&format!("{section}__GRAPH_BASE"), "https://graph.microsoft.com");
     }
-    (identity, client)
 }
 
 impl Place {
@@ -118,11 +132,39 @@ impl Place {
     }
 
     /// What a backend with the right key is given for an account.
-    pub async fn credentials(&self, account: &str, body: Value) -> crate::app::http::Reply {
-        let key = trusted_key(&self.app);
-        let headers = [("x-api-key", key.as_str()), ("content-type", "application/json")];
-        let url = self.app.url(&format!("/v1/accounts/{account}/credentials"));
-        crate::app::http::send("POST", &url, &headers, body.to_string().as_bytes()).await
+    pub async fn credentials(&self, account: &str, body: Value) -> Reply {
+        let asking = Asking::at(&self.app, account);
+        asking.ask(&self.app.url(""), body).await.expect("an answer")
+    }
+}
+
+/// A backend that asks for an account's credentials.
+#[derive(Clone)]
+pub struct Asking {
+    key: String,
+    host: String,
+    path: String,
+}
+
+impl Asking {
+    /// One with a key of its own.
+    pub fn at(app: &App, account: &str) -> Self {
+        let host = app.url("").trim_start_matches("http://").to_owned();
+        Self { key: trusted_key(app), host, path: format!("/v1/accounts/{account}/credentials") }
+    }
+
+    /// Asks a node at this address, which may be dead.
+    pub async fn ask(&self, node: &str, body: Value) -> Result<Reply, String> {
+        let headers =
+            [("x-api-key", &*self.key), ("host", &*self.host), ("content-type", "application/json")];
+        let url = format!("{node}{}", self.path);
+        crate::app::http::try_send("POST", &url, &headers, body.to_string().as_bytes()).await
+    }
+
+    /// Asks without waiting for the answer.
+    pub fn spawn(&self, node: String, body: Value) -> tokio::task::JoinHandle<Result<Reply, String>> {
+        let asking = self.clone();
+        tokio::spawn(async move { asking.ask(&node, body).await })
     }
 }
 
