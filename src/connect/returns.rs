@@ -78,11 +78,16 @@ impl Connect {
     pub async fn park(&self, slug: &str, state: &str, brought: BTreeMap<String, Secret>) -> Result<Landing> {
         let id = hash(state);
         let Some((way, attempt, session)) = self.left(&id).await? else { return Ok(Landing::Stray) };
-        if attempt.provider != slug || session.state_at(self.now()) != SessionState::Open {
+        let state = session.state_at(self.now());
+        if attempt.provider != slug || !matches!(state, SessionState::Open | SessionState::Connected) {
             return Ok(Landing::Stray);
         }
         let (host, session) = (attempt.host.clone(), session.id);
         let late = |code| Ok(Landing::Late { host: host.clone(), session: session.clone(), code });
+        // The reply that led to the end was lost, or the person went back: the session's page shows it.
+        if state == SessionState::Connected {
+            return late("state_repeated");
+        }
         if way.parked_at.is_some() {
             return late("state_repeated");
         }

@@ -205,8 +205,11 @@ impl Tx {
         if done.rows_affected() != 1 {
             return Err(Error::Conflict);
         }
-        if state != AttemptState::Live {
-            self.forget_returns(id).await?;
+        match state {
+            AttemptState::Live => {}
+            // Whoever comes back once more is still led to what came of it.
+            AttemptState::Connected => self.empty_returns(id).await?,
+            AttemptState::Ended => self.forget_returns(id).await?,
         }
         Ok(())
     }

@@ -142,6 +142,18 @@ impl Tx {
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
 
+    /// Forgets what was brought back to an attempt, and keeps the ways.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(super) async fn empty_returns(&mut self, attempt: &AttemptId) -> Result<()> {
+        sqlx::query("UPDATE returns SET parked = NULL, handle_hash = NULL WHERE attempt_id = $1")
+            .bind(attempt.as_str())
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+
     /// Forgets every way back to an attempt that is over.
     ///
     /// # Errors

@@ -172,6 +172,9 @@ impl Store {
             Box::pin(async move {
                 let sql = concat!("DELETE FROM sessions WHERE id = $1 AND ", session_is_over!());
                 let gone = tx.remove(sql, ids, *before).await?;
+                let ways =
+                    "DELETE FROM returns WHERE attempt_id IN (SELECT id FROM attempts WHERE session_id = $1)";
+                tx.remove_all(ways, &gone).await?;
                 tx.remove_all("DELETE FROM attempts WHERE session_id = $1", &gone).await?;
                 tx.remove_all("DELETE FROM events WHERE subject = $1", &gone).await?;
                 tx.remove_all("DELETE FROM endpoints WHERE session_id = $1", &gone).await?;

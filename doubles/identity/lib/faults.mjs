@@ -13,6 +13,8 @@ export const FAULTS = new Set([
   'token_400', 'token_401', 'token_500', 'token_503', 'token_html', 'token_huge', 'token_hang', 'token_cut',
   'token_lost', 'token_no_refresh_token', 'token_fewer_scopes', 'token_no_token_type', 'token_no_expires_in',
   'keys_500', 'keys_hang', 'keys_empty',
+  // Google's alone.
+  'revoke_hang',
   // The way back.
   'callback_wrong_iss', 'callback_no_iss', 'callback_two_states', 'callback_two_codes', 'authorize_dead_end',
 ]);
@@ -121,6 +123,12 @@ export async function beforeKeys(ctx, faults) {
   ctx.status = found.fault === 'keys_500' ? 500 : 200;
   ctx.body = found.fault === 'keys_500' ? { error: 'internal' } : { keys: [] };
   return true;
+}
+
+/** Holds a revocation open before it happens. */
+export async function beforeRevoke(faults, client) {
+  const hang = faults.take('revoke_hang', client);
+  if (hang) await wait(hang.value ?? 5);
 }
 
 /** Faults of userinfo; true when the request has been answered. */

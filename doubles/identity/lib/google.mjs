@@ -3,7 +3,9 @@
 import {
   bearer, callbackOf, credentials, provider, readForm, rewrite, setCallback,
 } from './core.mjs';
-import { afterToken, beforeKeys, beforeToken, beforeUserinfo, bendCallback } from './faults.mjs';
+import {
+  afterToken, beforeKeys, beforeRevoke, beforeToken, beforeUserinfo, bendCallback,
+} from './faults.mjs';
 import { failure } from './html.mjs';
 import { claimsOf, halfHash } from './keys.mjs';
 import { atGoogle } from './people.mjs';
@@ -244,6 +246,7 @@ async function revoke(ctx, state, built) {
   const value = form.token ?? ctx.query.token;
   const found = (await built.RefreshToken.find(value)) ?? (await built.AccessToken.find(value));
   const entry = state.note('revoke', ctx, { ...form }, found?.clientId);
+  await beforeRevoke(state.faults, found?.clientId);
   if (found) {
     // One token stands for all: Google ends everything that this person granted to the project.
     state.withdraw(found.clientId, found.accountId);

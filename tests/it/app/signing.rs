@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
+use super::http::Reply;
 use super::person::{Person, Seen};
 use super::{App, Link};
 use crate::parts::identity::{House, Identity, Registered};
@@ -46,9 +47,15 @@ pub fn address(house: House) -> &'static str {
 
 /// Registers a client of this server at a house and sets the server up for it.
 pub async fn set_up(app: &mut App, house: House, settings: Value) -> (&'static Identity, Registered) {
-    let (identity, slug) = (Identity::shared(house), slug(house));
     let client = register(app, house, settings).await;
-    let section = format!("PROVIDERS__{}", slug.to_uppercase());
+    point(app, house, &client);
+    (Identity::shared(house), client)
+}
+
+/// Sets a server up for a client that is registered at a house.
+pub fn point(app: &mut App, house: House, client: &Registered) {
+    let identity = Identity::shared(house);
+    let section = format!("PROVIDERS__{}", slug(house).to_uppercase());
     app.set("EXTRA_CA_FILE", &identity.ca_file().display().to_string());
     app.set(&format!("{section}__CLIENT_ID"), &client.id);
     app.set(&format!("{section}__CLIENT_SECRET"), &client.secret);
@@ -56,7 +63,6 @@ pub async fn set_up(app: &mut App, house: House, settings: Value) -> (&'static I
     if house == House::Microsoft {
         app.set(&format!("{section}__GRAPH_BASE"), "https://graph.microsoft.com");
     }
-    (identity, client)
 }
 
 /// Registers a client with this server's addresses.
@@ -122,11 +128,39 @@ impl Place {
     }
 
     /// What a backend with the right key is given for an account.
-    pub async fn credentials(&self, account: &str, body: Value) -> super::http::Reply {
-        let key = trusted_key(&self.app);
-        let headers = [("x-api-key", key.as_str()), ("content-type", "application/json")];
-        let url = self.app.url(&format!("/v1/accounts/{account}/credentials"));
-        super::http::send("POST", &url, &headers, body.to_string().as_bytes()).await
+    pub async fn credentials(&self, account: &str, body: Value) -> Reply {
+        let asking = Asking::at(&self.app, account);
+        asking.ask(&self.app.url(""), body).await.expect("an answer")
+    }
+}
+
+/// A backend that asks for an account's credentials.
+#[derive(Clone)]
+pub struct Asking {
+    key: String,
+    host: String,
+    path: String,
+}
+
+impl Asking {
+    /// One with a key of its own.
+    pub fn at(app: &App, account: &str) -> Self {
+        let host = app.url("").trim_start_matches("http://").to_owned();
+        Self { key: trusted_key(app), host, path: format!("/v1/accounts/{account}/credentials") }
+    }
+
+    /// Asks a node at this address, which may be dead.
+    pub async fn ask(&self, node: &str, body: Value) -> Result<Reply, String> {
+        let headers =
+            [("x-api-key", &*self.key), ("host", &*self.host), ("content-type", "application/json")];
+        let url = format!("{node}{}", self.path);
+        super::http::try_send("POST", &url, &headers, body.to_string().as_bytes()).await
+    }
+
+    /// Asks without waiting for the answer.
+    pub fn spawn(&self, node: String, body: Value) -> tokio::task::JoinHandle<Result<Reply, String>> {
+        let asking = self.clone();
+        tokio::spawn(async move { asking.ask(&node, body).await })
     }
 }
 

@@ -1,124 +1,232 @@
-//! The server killed at every boundary of a sign-in at a provider, and in the middle of what it asks there. The same
-//! person and the same backend just go on; a code is redeemed once, whatever came of it.
+//! Kills on SQLite in the middle of a sign-in on a provider's pages: at every sync, between any two requests, and while
+//! the code is being exchanged. The same person and the same backend just go on, and no code is brought twice.
 
-use std::time::Duration;
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use url::Url;
 
-use super::{HOUSES, Place};
-use crate::app::person::Person;
-use crate::parts::identity::House;
+use super::walk::{ask_link, codes, go_on, until_answered, until_asked};
+use super::{HOUSES, Place, address, leaves_for, set_up};
+use crate::app::App;
+use crate::app::http::Reply;
+use crate::app::person::{Person, Seen, Sheet};
+use crate::parts::identity::{House, Identity};
+use crate::parts::kill::{KillPlan, When, count_syncs, was_killed};
 use crate::parts::sink::Sink;
-use crate::parts::{READY, eventually_async};
-use crate::proofs::walk::succeeded;
+use crate::parts::visitor::Choices;
+use crate::parts::{READY, eventually};
+use crate::proofs::walk::{arrived, assert_once, calls, deliveries, in_parallel, succeeded, wait};
+use crate::stories::Dialect;
 
-/// Killed without warning, and started again.
-fn revive(place: &mut Place) {
-    place.app.kill();
-    place.app.run();
+/// Both sides of every sync.
+pub fn points(syncs: u32) -> Vec<KillPlan> {
+    let both = |at| [When::Before, When::After].map(|when| KillPlan { at, when });
+    (1..=syncs).flat_map(both).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_between_any_two_requests_a_sign_in_goes_on_where_it_was() {
-    for house in HOUSES {
-        let (mut place, sink) = (Place::start(house).await, Sink::start());
-        let link = place.link(json!({ "name": "user_1", "notify_url": sink.url("/told") })).await;
-        revive(&mut place);
-        let person = Person::new();
-        let welcome = person.open(&link.url).await;
-        revive(&mut place);
-        let leaving = person.submit(&welcome, &welcome.sheet()).await;
-        revive(&mut place);
-        let back = place.consent(&leaving).await;
-        revive(&mut place);
-        // Parked, and not yet taken out.
-        let parked = person.send("GET", back.as_str(), &[], b"").await.unwrap();
-        assert_eq!(parked.status, 303, "{}", parked.text());
-        revive(&mut place);
-        let taken = person.send("GET", parked.header("location"), &[], b"").await.unwrap();
-        assert_eq!(taken.status, 303, "{}", taken.text());
-        revive(&mut place);
-        let end = person.open(&place.app.url(&format!("/wizard/{}", link.id))).await;
-        assert!(succeeded(&end), "{}", end.text());
-        let told = sink.wait_for(1, READY).await;
-        assert_eq!(told[0].json()["status"], "CREATION_SUCCESS");
-        assert_eq!(place.app.accounts().await.len(), 1);
-        let redeemed = place.identity.log(&place.client, "token").await.len();
-        assert_eq!(redeemed, 1, "one code, redeemed once");
+/// One whole way with a server that may die; gives the number of syncs that its first life began.
+fn whole_way(way: (Dialect, House), sink: &Sink, path: &str, plan: Option<KillPlan>) -> u32 {
+    let (dialect, house) = way;
+    let mut app = App::prepared(&[]);
+    let (identity, client) = wait(set_up(&mut app, house, json!({})));
+    app.run();
+    assert!(app.stop());
+    let mut command = app.command(&["serve"]);
+    let syncs = match plan {
+        Some(plan) => plan.apply(&mut command),
+        None => count_syncs(&mut command),
+    };
+    app.run_mortal(command);
+    let (base, key) = (app.url(""), app.key().to_owned());
+    let app = RefCell::new(app);
+    let mut deaths = 0;
+    let mut lost = || {
+        let end = eventually("the server's end", READY, || app.borrow_mut().process().ended());
+        assert!(was_killed(end), "{end}");
+        app.borrow_mut().run();
+        deaths += 1;
+    };
+    let (link, end) = wait(async {
+        let link = ask_link(way, &base, &key, &sink.url(path), &mut lost).await;
+        let end = go_on(&Person::new(), house, &link.url, &mut lost).await;
+        (link, end)
+    });
+    eventually("the delivery", READY, || {
+        deaths += u32::from(app.borrow_mut().revive());
+        (!calls(sink, path).is_empty() && deliveries(&app.borrow(), "done").len() == 1).then_some(())
+    });
+    if plan.is_some() {
+        eventually("the planned kill", READY, || {
+            deaths += u32::from(app.borrow_mut().revive());
+            (deaths > 0).then_some(())
+        });
+    }
+    wait(assert_once(dialect, &app.borrow(), &link, &end, &calls(sink, path)));
+    let exchanged = wait(codes(identity, &client));
+    assert!((1..=2).contains(&exchanged), "{exchanged} codes at {path}");
+    syncs.count()
+}
+
+/// The whole way, killed at every sync on both of its sides.
+fn killed_at_any_sync(way: (Dialect, House)) {
+    let sink = Sink::start();
+    let syncs = whole_way(way, &sink, "/counted", None);
+    assert!(syncs >= 7, "a sign-in takes more than {syncs} syncs");
+    println!("the whole way takes {syncs} syncs: {} kill points", 2 * syncs);
+    in_parallel(points(syncs), 4, |plan| {
+        let path = format!("/{}/{:?}", plan.at, plan.when);
+        println!("{way:?} killed at {path}");
+        whole_way(way, &sink, &path, Some(plan));
+    });
+}
+
+#[test]
+fn killed_at_any_sync_of_a_sign_in_the_same_person_and_backend_just_go_on() {
+    killed_at_any_sync((Dialect::Postpress, House::Google));
+}
+
+#[test]
+fn killed_at_any_sync_of_a_sign_in_riposte_s_person_gets_home_and_its_backend_is_told() {
+    killed_at_any_sync((Dialect::Riposte, House::Microsoft));
+}
+
+/// A browser at a server that is killed before each of its requests.
+struct Unlucky {
+    person: Person,
+    app: App,
+}
+
+impl Unlucky {
+    fn again(&mut self) {
+        self.app.kill();
+        self.app.run();
+    }
+
+    async fn open(&mut self, url: &str) -> Seen {
+        self.again();
+        let reply = self.person.send("GET", url, &[], b"").await.unwrap();
+        self.follow(url, reply).await
+    }
+
+    async fn submit(&mut self, from: &Seen, sheet: &Sheet) -> Seen {
+        self.again();
+        let url = Url::parse(&from.url).unwrap().join(&sheet.action).unwrap().to_string();
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&sheet.fields).finish();
+        let headers =
+            [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+        let reply = self.person.send("POST", &url, &headers, body.as_bytes()).await.unwrap();
+        self.follow(&url, reply).await
+    }
+
+    async fn follow(&mut self, url: &str, mut reply: Reply) -> Seen {
+        let mut url = Url::parse(url).unwrap();
+        while (300..400).contains(&reply.status) {
+            self.again();
+            url = url.join(reply.header("location")).unwrap();
+            reply = self.person.send("GET", url.as_str(), &[], b"").await.unwrap();
+        }
+        Seen { url: url.to_string(), reply }
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_while_a_code_is_redeemed_it_is_never_redeemed_again() {
+async fn killed_between_requests(way: (Dialect, House)) {
+    let (dialect, house) = way;
+    let sink = Sink::start();
+    let Place { app, identity, client, .. } = Place::start(house).await;
+    let link = ask_link(way, &app.url(""), app.key(), &sink.url("/told"), &mut || ()).await;
+    let mut browser = Unlucky { person: Person::new(), app };
+    let welcome = browser.open(&link.url).await;
+    let mut sheet = welcome.sheet();
+    if dialect == Dialect::Riposte {
+        sheet = sheet.raw("email", address(house));
+    }
+    let leaving = browser.submit(&welcome, &sheet).await;
+    // A reload leads to the same place.
+    let reloaded = browser.open(&leaving.url).await;
+    assert_eq!(leaves_for(&reloaded), leaves_for(&leaving));
+    let back = identity.consent(&leaves_for(&leaving), address(house), &Choices::default()).await;
+    let end = browser.open(back.as_str()).await;
+    assert!(arrived(&end), "{}", end.text());
+    let again = browser.open(&link.url).await;
+    assert!(arrived(&again), "{}", again.text());
+    let told = sink.wait_for(1, READY).await;
+    assert_once(dialect, &browser.app, &link, &again, &told).await;
+    assert_eq!(codes(identity, &client).await, 1, "no kill between requests costs a second sign-in");
+}
+
+#[tokio::test]
+async fn killed_between_any_two_requests_of_a_sign_in_nothing_has_to_be_done_twice() {
+    killed_between_requests((Dialect::Postpress, House::Google)).await;
+}
+
+#[tokio::test]
+async fn killed_between_any_two_requests_of_a_sign_in_riposte_s_person_does_nothing_twice() {
+    killed_between_requests((Dialect::Riposte, House::Microsoft)).await;
+}
+
+#[tokio::test]
+async fn killed_while_a_code_is_exchanged_the_person_signs_in_again_at_once_with_another_one() {
     for house in HOUSES {
+        let sink = Sink::start();
         let mut place = Place::start(house).await;
-        let link = place.link(json!({})).await;
+        let link = place.link(json!({ "notify_url": sink.url("/told") })).await;
         let person = Person::new();
         let leaving = person.begin(&link).await;
         let back = place.consent(&leaving).await;
-        place.identity.fault(&place.client, "token_hang", 30, true).await;
-        let (tab, url) = (person.clone(), back.to_string());
-        let open = tokio::spawn(async move { tab.try_open(&url).await });
-        eventually_async("the provider is asked", READY, async || {
-            (place.identity.log(&place.client, "token").await.len() == 1).then_some(())
-        })
-        .await;
-        revive(&mut place);
-        assert!(open.await.unwrap().is_err(), "the connection broke");
-        place.identity.clear_faults(&place.client).await;
-        let again = person.open(back.as_str()).await;
-        assert_eq!(again.reply.status, 200, "{}", again.text());
-        assert!(again.has("#notice") && again.has("button[value=submit]"), "{}", again.text());
-        assert_eq!(place.identity.log(&place.client, "token").await.len(), 1);
-        let leaving = person.submit(&again, &again.sheet()).await;
-        let end = person.open(place.consent(&leaving).await.as_str()).await;
-        assert!(succeeded(&end), "{}", end.text());
-        assert_eq!(place.app.accounts().await.len(), 1);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_while_it_renews_an_account_works_on_or_says_that_it_was_interrupted() {
-    for (client, fault, state) in [
-        (json!({}), "token_hang", "active"),
-        // What is good once was used, and nobody learned what replaced it.
-        (json!({ "strict_refresh": true }), "token_lost", "needs_reconnect"),
-    ] {
-        let mut place = Place::with(House::Microsoft, &[], client).await;
-        let account = place.account(&place.link(json!({})).await).await;
-        let before = place.identity.log(&place.client, "token").await.len();
-        place.identity.fault(&place.client, fault, 30, true).await;
-        let key = super::trusted_key(&place.app);
-        let url = place.app.url(&format!("/v1/accounts/{account}/credentials"));
-        let call = tokio::spawn(async move {
-            let headers = [("x-api-key", key.as_str()), ("content-type", "application/json")];
-            crate::app::http::try_send("POST", &url, &headers, br#"{"refresh":true}"#).await
+        let callback = person.send("GET", back.as_str(), &[], b"").await.unwrap();
+        let resume = back.join(callback.header("location")).unwrap();
+        assert!(resume.query().is_some_and(|query| query.starts_with("handle=")), "{resume}");
+        place.identity.fault(&place.client, "token_hang", 2, true).await;
+        let waiting = tokio::spawn({
+            let (person, resume) = (person.clone(), resume.clone());
+            async move { person.try_open(resume.as_str()).await.map(|_| ()) }
         });
-        eventually_async("the provider is asked", READY, async || {
-            (place.identity.log(&place.client, "token").await.len() > before).then_some(())
-        })
-        .await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        revive(&mut place);
-        drop(call.await);
-        place.identity.clear_faults(&place.client).await;
-        let body = place.credentials(&account, json!({ "refresh": true })).await.json();
-        assert_eq!(body["state"], state, "{fault}: {body}");
-        if state != "active" {
-            assert_eq!(body["cause"], "refresh_interrupted", "{body}");
+        until_asked(place.identity, &place.client, "token", 1).await;
+        place.app.kill();
+        assert!(waiting.await.unwrap().is_err());
+        place.app.run();
+        let began = Instant::now();
+        // Whatever the browser loads again, it is told what to do and sent nowhere by itself.
+        let here = place.app.url(&format!("/wizard/{}", link.id));
+        for url in [resume.to_string(), back.to_string(), format!("{here}/leave"), here] {
+            let shown = person.open(&url).await;
+            assert_eq!(shown.reply.status, 200, "{url}: {}", shown.text());
+            assert!(shown.has("#notice") && shown.has("button[value=submit]"), "{url}: {}", shown.text());
+            assert!(shown.reply.header("refresh").is_empty(), "{url} sends them away");
         }
+        let shown = person.open(resume.as_str()).await;
+        let again = person.submit(&shown, &shown.sheet()).await;
+        for fresh in ["state", "nonce", "code_challenge"] {
+            let of = |page| super::parameter(&leaves_for(page), fresh);
+            assert_ne!(of(&leaving), of(&again), "{fresh}");
+        }
+        let end = person.open(place.consent(&again).await.as_str()).await;
+        assert!(succeeded(&end), "{}", end.text());
+        assert!(began.elapsed() < Duration::from_secs(8), "at once, not after {:?}", began.elapsed());
+        until_answered(place.identity, &place.client, "token").await;
+        assert_eq!(codes(place.identity, &place.client).await, 2);
+        let told = sink.wait_for(1, READY).await;
+        assert_once(Dialect::Postpress, &place.app, &link, &end, &told).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_after_an_account_was_deleted_its_grant_is_ended_all_the_same() {
+#[tokio::test]
+async fn a_return_that_waits_is_taken_by_the_next_life_of_the_server() {
     let mut place = Place::start(House::Google).await;
-    let account = place.account(&place.link(json!({})).await).await;
-    let deleted = place.app.api("DELETE", &format!("/v1/accounts/{account}"), None).await;
-    assert_eq!(deleted.status, 200);
-    revive(&mut place);
-    eventually_async("the grant is ended", READY, async || {
-        (!place.identity.log(&place.client, "revoke").await.is_empty()).then_some(())
-    })
-    .await;
+    let link = place.link(json!({})).await;
+    let person = Person::new();
+    let back = place.consent(&person.begin(&link).await).await;
+    let callback = person.send("GET", back.as_str(), &[], b"").await.unwrap();
+    let resume = back.join(callback.header("location")).unwrap();
+    place.app.kill();
+    assert_eq!(
+        codes(Identity::shared(House::Google), &place.client).await,
+        0,
+        "the callback exchanges nothing"
+    );
+    place.app.run();
+    let end = person.open(resume.as_str()).await;
+    assert!(succeeded(&end), "{}", end.text());
 }

@@ -1,13 +1,19 @@
 //! Signing in on a provider's own pages, in both dialects, beside stand-ins for Google and Microsoft that run a
 //! certified identity provider. The server under test is set up as an operator sets it up: a client and a base address.
 
+mod attacks;
 mod choice;
 mod credentials;
 mod flow;
-mod kills;
+pub mod kills;
+pub mod nodes;
 mod refusals;
+mod releases;
+mod renewals;
+mod secrets;
 mod settings;
+pub mod walk;
 
 pub use crate::app::signing::{
-    ADA, BEN, HOUSES, Place, address, leaves_for, parameter, set_up, slug, trusted_key,
+    ADA, Asking, BEN, HOUSES, Place, address, leaves_for, parameter, point, set_up, slug, tag, trusted_key,
 };

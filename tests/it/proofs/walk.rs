@@ -110,7 +110,8 @@ pub async fn go_on(person: &Person, mailbox: &Mailbox, from: &str, lost: &mut dy
     seen
 }
 
-async fn persist(lost: &mut dyn FnMut(), send: impl AsyncFn() -> Result<Seen, String>) -> Seen {
+/// Sends until there is an answer.
+pub async fn persist(lost: &mut dyn FnMut(), send: impl AsyncFn() -> Result<Seen, String>) -> Seen {
     loop {
         match send().await {
             Ok(seen) => return seen,
