@@ -290,6 +290,7 @@ pub fn words_fit(about: &About) {
         "name",
         "welcome.title",
         "welcome.access",
+        "welcome.encrypted",
         "welcome.repair",
         "busy.title",
         "success.title",
