@@ -22,7 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 use vestibule::config::{self, Config, KeyFileError};
 use vestibule::connect::{Absence, Connect, Limits};
-use vestibule::contract::{Allowance, Context, Returns};
+use vestibule::contract::{Allowance, Context, Method, Returns};
 use vestibule::kernel::clock::Clock;
 use vestibule::kernel::egress::{Egress, Setup};
 use vestibule::kernel::random::Random;
@@ -62,8 +62,30 @@ pub fn load() -> anyhow::Result<Config> {
             _ => {}
         }
     }
-    Config::load(environment, |sections| providers::catalogue(sections).err().unwrap_or_default())
-        .map_err(|problems| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  ")))
+    let wrong =
+        |problems: Vec<String>| anyhow::anyhow!("the settings have problems:\n  {}", problems.join("\n  "));
+    let config =
+        Config::load(environment, |sections| providers::catalogue(sections).err().unwrap_or_default())
+            .map_err(wrong)?;
+    in_clear(&config).map_or(Ok(config), |problem| Err(wrong(vec![problem])))
+}
+
+/// What is wrong where people bring codes back from a provider's pages over a network in clear (RFC 9700, 2.6).
+fn in_clear(config: &Config) -> Option<String> {
+    let url = &config.server.public_url;
+    if url.is_secure() || url.is_loopback() {
+        return None;
+    }
+    let offer = providers::catalogue(&config.providers).ok()?;
+    let abouts = offer.built.iter().map(|provider| provider.about());
+    let signing_in = abouts.filter(|about| about.methods.contains(&Method::Oauth));
+    let names: Vec<_> = signing_in.map(|about| about.slug.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "public_url: must begin with https:// while people sign in at {}, since what they bring back is secret",
+            names.join(" and ")
+        )
+    })
 }
 
 /// Starts logging, to standard error, and whatever else listens to what happens.

@@ -158,4 +158,11 @@ fn a_dead_link_is_found() {
     let text = "See [a](a.md#part), [web](https://example.com/x) and\n[b](docs/b.md).\n";
     assert_eq!(at(&papers::links("README.md", text, |file| file == "a.md")), ["README.md:2"]);
     assert!(papers::links("README.md", text, |_| true).is_empty());
+    let text = "`a/b.rs::one` and `src/c.rs::two`,\n`a/b.rs::three`; `d.rs` is no test";
+    let read = |path: &str| match path {
+        "tests/it/a/b.rs" => Some("async fn one() {}".to_owned()),
+        "src/c.rs" => Some("fn two() {}".to_owned()),
+        _ => None,
+    };
+    assert_eq!(at(&papers::tests("list.md", text, read)), ["list.md:2"]);
 }

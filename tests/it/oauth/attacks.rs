@@ -6,6 +6,7 @@ use url::Url;
 
 use super::walk::codes;
 use super::{Place, leaves_for, parameter};
+use crate::app::App;
 use crate::app::http::send;
 use crate::app::person::Person;
 use crate::parts::identity::House;
@@ -140,6 +141,26 @@ async fn no_header_of_a_request_leads_a_return_to_another_host() {
     let reply = person.send("GET", &with_more, &headers, b"").await.unwrap();
     assert_eq!(reply.status, 303);
     assert!(reply.header("location").starts_with(&place.app.url("/wizard/authsess_")), "{:?}", reply.headers);
+}
+
+#[tokio::test]
+async fn what_people_bring_back_does_not_travel_in_clear() {
+    let mut place = Place::start(House::Google).await;
+    place.app.set("EGRESS_ALLOW", "");
+    let checked = |url: &str| {
+        place.app.set("PUBLIC_URL", url);
+        place.app.cli(&["config", "check", "--offline"])
+    };
+    let [clear, safe, here] =
+        ["http://connect.example.com", "https://connect.example.com", "http://localhost:8080"].map(checked);
+    assert!(!clear.0 && clear.2.contains("public_url: must begin with https://"), "{}", clear.2);
+    assert!(safe.0, "{}", safe.2);
+    assert!(here.0, "{}", here.2);
+    // A server for mailboxes only may be tried out as before.
+    let mut app = App::prepared(&[("PUBLIC_URL", "http://connect.example.com")]);
+    app.set("EGRESS_ALLOW", "");
+    let (fine, _, complaint) = app.cli(&["config", "check"]);
+    assert!(fine, "{complaint}");
 }
 
 #[tokio::test]

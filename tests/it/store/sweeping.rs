@@ -43,7 +43,10 @@ pub async fn an_ended_session_goes_with_everything_that_belongs_to_it(database: 
         vestibule::kernel::ids::EndpointId::new(now(), &vestibule::kernel::random::Random::system());
     endpoint.session_id = Some(session.id.clone());
     super::rows::insert_endpoint(&store, &endpoint).await.unwrap();
-    insert_attempt(&store, &attempt(&session)).await.unwrap();
+    let attempt = attempt(&session);
+    insert_attempt(&store, &attempt).await.unwrap();
+    let way = store.write(attempt.id, |id, tx| Box::pin(tx.insert_return("a way back", id, 1)));
+    way.await.unwrap();
     let ids = super::rows::tell(&store, &session, &endpoint, 1).await;
     end(&store, &session).await;
     assert_eq!(store.sweep_sessions(ahead(), 9).await, Ok(0), "a call on its behalf is listed");
@@ -58,6 +61,7 @@ pub async fn an_ended_session_goes_with_everything_that_belongs_to_it(database: 
     assert_eq!(store.sweep_sessions(ahead(), 9).await, Ok(1));
     // The other endpoint was nobody's.
     assert_eq!(rows(&database).await, [0, 0, 1, 0, 0, 0]);
+    assert_eq!(database.raw().await.number("SELECT COUNT(*) FROM returns").await, 0);
 }
 
 pub async fn open_sessions_and_their_events_stay(database: Database) {
