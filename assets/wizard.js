@@ -29,35 +29,59 @@
   const first = document.querySelector("input[autofocus]");
   first?.setSelectionRange(first.value.length, first.value.length);
 
-  // A button that copies what is to be passed on.
+  // A button that copies what is to be passed on. Pages without encryption have no clipboard but the old command's.
+  const copy = async (input) => {
+    input.focus();
+    input.select();
+    try {
+      await navigator.clipboard.writeText(input.value);
+      return true;
+    } catch {
+      return document.execCommand("copy");
+    }
+  };
   for (const box of document.querySelectorAll(".copy")) {
     const input = box.querySelector("input");
     const button = document.createElement("button");
+    const told = document.createElement("span");
+    let rest;
     button.type = "button";
-    button.className = "reveal-button";
+    button.className = "button";
     button.textContent = box.dataset.copy;
+    told.className = "unseen";
+    told.setAttribute("role", "status");
     button.addEventListener("click", async () => {
-      input.select();
-      try {
-        await navigator.clipboard.writeText(input.value);
-        button.textContent = box.dataset.copied;
-      } catch {
-        // It is selected now; the person's own copying works.
-      }
+      const copied = await copy(input);
+      // Where nothing copies, the address stays selected for the person's own copying.
+      if (copied) button.focus();
+      told.textContent = copied ? box.dataset.copied : box.dataset.selected;
+      button.textContent = told.textContent;
+      clearTimeout(rest);
+      rest = setTimeout(() => {
+        button.textContent = box.dataset.copy;
+        told.textContent = "";
+      }, 5000);
     });
-    box.classList.add("reveal-on");
-    box.append(button);
+    box.append(button, told);
   }
 
-  // A step that waits for somebody else looks now and then whether they have acted.
+  // A step that waits for somebody else looks now and then whether they have acted, and says so.
   const waiting = document.querySelector("form[data-watch]");
   if (waiting) {
     const version = (page) => page.querySelector('#answer input[name="step"]')?.value;
     const own = version(document);
+    const says = document.createElement("p");
+    const ring = document.createElement("span");
+    says.className = "watching";
+    ring.className = "spinner";
+    says.append(ring, waiting.dataset.watch);
+    waiting.prepend(says);
     setInterval(async () => {
       if (document.hidden) return;
       try {
         const reply = await fetch(location.href, { headers: { accept: "text/html" } });
+        // An error of the server passes; what it says about the session does not.
+        if (reply.status >= 500 || reply.status === 429) return;
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
         if (version(page) !== own) location.reload();
       } catch {
@@ -65,6 +89,11 @@
       }
     }, 5000);
   }
+
+  // A page that the browser had put aside, shown again by its Back button, may be behind the times.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
 
   // One submit at a time. The button is not disabled, since its name is part of what is sent; and coming back
   // to the page, or waiting in vain, makes it work again.

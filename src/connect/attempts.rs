@@ -21,7 +21,7 @@ use crate::kernel::ids::SessionId;
 use crate::kernel::random::Token;
 use crate::kernel::secret::Secret;
 use crate::kernel::traces;
-use crate::kernel::words::SessionState;
+use crate::kernel::words::{Purpose, SessionState};
 use crate::store::{self, Attempt, Session, SessionUpdate};
 
 /// How long one call to a provider may take.
@@ -145,16 +145,23 @@ impl Connect {
     }
 
     /// Answers the first step with an address that was typed before it, where it asks for an address and nothing
-    /// else. Whatever else stands is left as it is.
+    /// else; where it leads to a provider's own pages, it begins anew with the address, which then need not be typed
+    /// there. Whatever else stands is left as it is.
     ///
     /// # Errors
     /// `NotFound("session")`, `Unavailable`, `Internal`.
     pub async fn offer_address(&self, id: &SessionId, cookie: Option<&str>, address: &str) -> Result<()> {
-        let View::Step { version, step, .. } = self.view(id, cookie).await?.1 else { return Ok(()) };
-        let [field] = step.fields.as_slice() else { return Ok(()) };
-        if field.kind == FieldKind::Email {
-            let fields = [(field.name.clone(), Secret::new(address))].into();
-            self.answer(id, cookie, version, Answer { action: Action::Submit, fields }).await?;
+        let (session, view) = self.view(id, cookie).await?;
+        let View::Step { version, provider, step, .. } = view else { return Ok(()) };
+        match step.fields.as_slice() {
+            [field] if field.kind == FieldKind::Email => {
+                let fields = [(field.name.clone(), Secret::new(address))].into();
+                self.answer(id, cookie, version, Answer { action: Action::Submit, fields }).await?;
+            }
+            [] if step.kind == StepKind::Redirect && session.session.purpose == Purpose::Create => {
+                self.take_provider(id, cookie, version, &provider, Some(address)).await?;
+            }
+            _ => {}
         }
         Ok(())
     }

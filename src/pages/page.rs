@@ -123,8 +123,8 @@ pub struct Handover<'a> {
     pub url: &'a str,
     /// The provider's slug.
     pub provider: &'a str,
-    /// The page to come back to here.
-    pub here: &'a str,
+    /// The page to come back to here, for whoever holds the session here.
+    pub here: Option<&'a str>,
 }
 
 /// Something is in the way.

@@ -208,7 +208,6 @@ impl<'a> View<'a> {
         let provider = provider.map(|key| self.catalog.plain(self.frame.locale, &key, &BTreeMap::new()));
         let body = context! {
             url => page.url,
-            emblem_of => page.provider,
             provider => provider.unwrap_or_default(),
             here => page.here,
         };

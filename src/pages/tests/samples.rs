@@ -351,7 +351,7 @@ pub(super) fn pages(mut see: impl FnMut(&str, &str, &Page<'_>)) {
     let leaving = Leaving { url: "https://login.example/authorize?x=1&y=2", host: "login.example" };
     see("leaving", acme, &Page::Leaving(leaving));
     let url = "https://connect.example/handover/authsess_01HZY7FN5MSV2S8A1G31RZK8H4.1.1700000000000.x";
-    see("handover", acme, &Page::Handover(Handover { url, provider: "sample", here: "/c/own" }));
+    see("handover", acme, &Page::Handover(Handover { url, provider: "sample", here: Some("/c/own") }));
     for kind in ProblemKind::ALL {
         see(&format!("problem-{}", kind.as_str()), acme, &Page::Problem(problem(*kind)));
     }

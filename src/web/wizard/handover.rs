@@ -1,5 +1,6 @@
 //! Going on in another browser: some providers turn away browsers that are part of another app. The holder gets an
-//! address that is good once and for five minutes; whoever opens it sees who asks, and goes on with a button.
+//! address that is good once and for five minutes; whoever opens it sees who asks, and goes on with a button. Inside an app
+//! the same address says how to get out, so it may be copied or opened with the app's own menu.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -12,8 +13,10 @@ use super::super::extract::{FormBody, Segment};
 use super::browser::Browser;
 use super::forms::Form;
 use super::link::{Entrance, LONGEST, claim, show};
-use super::show::{Canvas, path};
-use crate::connect::{Door, SessionView};
+use super::show::{Canvas, path, see_other};
+use crate::connect::{Door, Error, Look, SessionView, Standing};
+use crate::contract::About;
+use crate::kernel::ids::SessionId;
 use crate::pages::{Handover, Page, ProblemKind};
 
 /// What the browsers inside of other apps say in `User-Agent`, in lower case: Android's own component, and the apps
@@ -50,20 +53,13 @@ pub(super) fn inside_an_app(headers: &HeaderMap) -> bool {
     bare || INSIDE.iter().any(|sign| agent.contains(sign))
 }
 
-/// The page that leads out of an app, for the session's holder.
-pub(super) async fn lead_out(
-    web: &Web,
-    browser: &Browser,
-    session: &SessionView,
-    provider: &str,
-) -> Response {
+/// Leads the session's holder out of an app: to an address of its own, so that the app's "open in browser" opens what
+/// another browser can go on with.
+pub(super) async fn lead_out(web: &Web, browser: &Browser, session: &SessionView) -> Response {
     let id = &session.session.id;
     let canvas = Canvas { session: Some(id), request: Some(&session.request), ..Canvas::new(web, browser) };
     match web.connect.hand_over(id, browser.cookie_of(id).as_deref()).await {
-        Ok(Some(token)) => {
-            let url = format!("{}/handover/{token}", web.settings.public_url.origin_of(&browser.host));
-            canvas.page(StatusCode::OK, &Page::Handover(Handover { url: &url, provider, here: &path(id) }))
-        }
+        Ok(Some(token)) => see_other(&format!("/handover/{token}"), browser.set_language()),
         Ok(None) => canvas.problem(StatusCode::FORBIDDEN, ProblemKind::CookieMissing, ""),
         Err(error) => canvas.failed(&error),
     }
@@ -81,9 +77,51 @@ fn entrance(token: &str) -> Entrance<'_> {
     }
 }
 
-/// `GET /handover/{token}`: 200; 404 for what is none, was used or came too late. It changes nothing.
+/// `GET /handover/{token}`: 200; 404 for what is none, was used or came too late. It changes nothing. Inside an app it
+/// says how to get out; whoever holds the session gets a fresh address where this one is over.
 pub(super) async fn open(State(web): State<Web>, browser: Browser, Segment(token): Segment) -> Response {
-    show(&web, &browser, &entrance(&token)).await
+    let entrance = entrance(&token);
+    if !browser.is_inside_an_app() {
+        return show(&web, &browser, &entrance).await;
+    }
+    let held = token.split('.').next().and_then(|id| id.parse::<SessionId>().ok());
+    let held = held.filter(|id| browser.knew(id));
+    let cookie_of = |id: &_| browser.cookie_of(id);
+    let looked = web.connect.look(entrance.door, cookie_of, browser.before()).await;
+    match (looked, held) {
+        (Ok(look), held) => match refusing(&web, &look) {
+            Some(provider) => way_out(&web, &browser, &look, provider, &entrance.here, held.as_ref()),
+            None => show(&web, &browser, &entrance).await,
+        },
+        (Err(Error::NotFound(_)), Some(id)) => see_other(&path(&id), browser.set_language()),
+        (Err(_), _) => show(&web, &browser, &entrance).await,
+    }
+}
+
+/// The provider that turns browsers inside of apps away, where it is to be signed in to still.
+fn refusing<'a>(web: &Web, look: &'a Look) -> Option<&'a str> {
+    let session = &look.view.session;
+    let only = || session.providers.first().filter(|_| session.providers.len() == 1);
+    let slug = session.provider.as_ref().or_else(only)?;
+    let open = matches!(look.standing, Standing::Mine | Standing::Begun | Standing::Elsewhere { .. });
+    let refuses = |about: &About| about.slug == *slug && about.refuses_web_views;
+    (open && web.connect.catalogue().iter().any(|one| refuses(one.about()))).then_some(slug)
+}
+
+/// The page that says how to get out of an app.
+fn way_out(
+    web: &Web,
+    browser: &Browser,
+    look: &Look,
+    provider: &str,
+    here: &str,
+    held: Option<&SessionId>,
+) -> Response {
+    let (session, request) = (&look.view.session, Some(&look.view.request));
+    let canvas = Canvas { request, about: Some(&session.id), ..Canvas::new(web, browser) };
+    let url = format!("{}{here}", web.settings.public_url.origin_of(&browser.host));
+    let done = held.map(path);
+    canvas.page(StatusCode::OK, &Page::Handover(Handover { url: &url, provider, here: done.as_deref() }))
 }
 
 /// `POST /handover/{token}`: takes the session over for this browser.

@@ -27,20 +27,20 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): 
         Err(_) => Err(Error::NotFound("session")),
     };
     match seen {
-        Ok((session, view)) => match refused_inside(&web, &browser, &view) {
-            Some(provider) => handover::lead_out(&web, &browser, &session, provider).await,
-            None => draw(&web, &browser, &session, &view),
-        },
+        Ok((session, view)) if refused_inside(&web, &browser, &view) => {
+            handover::lead_out(&web, &browser, &session).await
+        }
+        Ok((session, view)) => draw(&web, &browser, &session, &view),
         Err(error) => Canvas::new(&web, &browser).failed(&error),
     }
 }
 
-/// The provider that would turn this browser away, where the step leads to one.
-fn refused_inside<'a>(web: &Web, browser: &Browser, view: &'a View) -> Option<&'a str> {
-    let View::Step { provider, step, .. } = view else { return None };
+/// Whether the step leads to a provider that would turn this browser away.
+fn refused_inside(web: &Web, browser: &Browser, view: &View) -> bool {
+    let View::Step { provider, step, .. } = view else { return false };
     let about = web.connect.catalogue().iter().map(|one| one.about()).find(|about| about.slug == *provider);
     let leads_there = step.kind == StepKind::Redirect && about.is_some_and(|about| about.refuses_web_views);
-    (leads_there && browser.is_inside_an_app()).then_some(provider)
+    leads_there && browser.is_inside_an_app()
 }
 
 /// Where the browser goes after an answer: straight on to where the step sends it, unless something has to be read
@@ -62,7 +62,7 @@ pub(super) async fn leave(State(web): State<Web>, browser: Browser, Segment(id):
     };
     match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
         Ok((session, view)) => match &view {
-            View::Step { step, .. } if refused_inside(&web, &browser, &view).is_none() => {
+            View::Step { step, .. } if !refused_inside(&web, &browser, &view) => {
                 match step.url.as_deref().filter(|_| step.kind == StepKind::Redirect) {
                     Some(url) => {
                         let request = Some(&session.request);

@@ -12,13 +12,13 @@ use crate::parts::visitor::Choices;
 use crate::proofs::walk::succeeded;
 
 /// A server with both providers, in a world of names of its own.
-struct World {
+pub struct World {
     _names: Dnsmasq,
-    app: App,
+    pub app: App,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let names = Dnsmasq::start(&[
             "host-record=localhost,127.0.0.1".to_owned(),
             "mx-host=harbour.net,aspmx.l.google.com,1".to_owned(),
@@ -33,7 +33,7 @@ impl World {
         Self { _names: names, app }
     }
 
-    async fn session(&self, more: Value) -> Value {
+    pub async fn session(&self, more: Value) -> Value {
         let mut body = json!({ "redirectUri": "https://app.example.com/back", "customUserId": "user_1" });
         for (name, value) in more.as_object().expect("fields") {
             body[name] = value.clone();

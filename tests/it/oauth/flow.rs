@@ -222,7 +222,10 @@ async fn inside_another_app_the_way_leads_to_a_real_browser() {
         "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) Chrome/130.0 Mobile Safari/537.36 Instagram 350";
     let here = place.app.url(&format!("/wizard/{}", link.id));
     let inside = person.send("GET", &here, &[("user-agent", agent)], b"").await.unwrap();
-    let inside = crate::app::person::Seen { url: here.clone(), reply: inside };
+    assert_eq!(inside.status, 303, "an address of its own, which the app's menu can open elsewhere");
+    let own = place.app.url(inside.header("location"));
+    let inside = person.send("GET", &own, &[("user-agent", agent)], b"").await.unwrap();
+    let inside = crate::app::person::Seen { url: own.clone(), reply: inside };
     let handover = inside.attribute("#pass-on", "value").unwrap_or_else(|| panic!("{}", inside.text()));
     let leave = person.send("GET", &format!("{here}/leave"), &[("user-agent", agent)], b"").await.unwrap();
     assert_eq!(leave.status, 303, "it is not led to a page that turns it away");

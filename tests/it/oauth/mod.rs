@@ -2,7 +2,7 @@
 //! certified identity provider. The server under test is set up as an operator sets it up: a client and a base address.
 
 mod attacks;
-mod choice;
+pub mod choice;
 mod credentials;
 mod flow;
 pub mod kills;

@@ -13,13 +13,13 @@ const ENTER: &str = "\u{e007}";
 
 impl Walk {
     /// Sends keys to whatever has the focus.
-    async fn keys(&self, keys: &str) {
+    pub async fn keys(&self, keys: &str) {
         let focused = self.browser.client().active_element().await.expect("something has the focus");
         focused.send_keys(keys).await.expect("keys");
     }
 
     /// Tabs on until this has the focus; every stop on the way must show that it has it.
-    async fn tab_to(&self, css: &str) {
+    pub async fn tab_to(&self, css: &str) {
         for _ in 0..30 {
             self.keys(TAB).await;
             let stop = self.run(include_str!("focus.js")).await;
@@ -32,7 +32,7 @@ impl Walk {
     }
 
     /// Tabs to a field and types over what it holds.
-    async fn type_into(&self, field: &str, text: &str) {
+    pub async fn type_into(&self, field: &str, text: &str) {
         let css = format!("[name=\"f.{field}\"]");
         if self.run(&format!("return document.activeElement.matches({})", json!(css))).await != true {
             self.tab_to(&css).await;
@@ -42,7 +42,7 @@ impl Walk {
     }
 
     /// Presses Enter and waits for the next page.
-    async fn enter_here(&self) {
+    pub async fn enter_here(&self) {
         let before = self.document().await;
         self.keys(ENTER).await;
         self.next(before).await;
