@@ -15,5 +15,5 @@ mod settings;
 pub mod walk;
 
 pub use crate::app::signing::{
-    ADA, Asking, BEN, HOUSES, Place, address, leaves_for, parameter, point, set_up, slug, tag, trusted_key,
+    ADA, Asking, BEN, HOUSES, Place, address, leaves_for, parameter, point, set_up, slug, tag,
 };

@@ -101,6 +101,49 @@ async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
     }
 }
 
+/// Google announces that it names itself beside a code. Should it stop to, people still get in.
+#[tokio::test]
+async fn a_code_without_the_providers_name_is_refused_only_where_the_name_is_announced() {
+    for (fault, code) in [("metadata_500", Some("metadata_unavailable")), ("metadata_nameless", None)] {
+        let place = Place::start(House::Google).await;
+        let link = place.link(json!({})).await;
+        let person = Person::new();
+        let leaving = person.begin(&link).await;
+        place.identity.fault_once(&place.client, "callback_no_iss").await;
+        let back = place.consent(&leaving).await;
+        place.identity.fault_for_all(fault, Value::Null).await;
+        let page = person.open(back.as_str()).await;
+        match code {
+            Some(code) => {
+                assert_eq!(cause(&place, &link).await, code);
+                assert!(page.has("#notice") && place.app.accounts().await.is_empty(), "{}", page.text());
+            }
+            None => assert!(succeeded(&page), "{}", page.text()),
+        }
+    }
+}
+
+/// A policy of the organisation asks for more than a password: what Microsoft wants to be asked goes back to it, as it
+/// stands, and once.
+#[tokio::test]
+async fn what_microsoft_challenges_people_to_prove_is_asked_for_the_next_time_they_leave() {
+    let place = Place::start(House::Microsoft).await;
+    let person = Person::new();
+    let leaving = person.begin(&place.link(json!({})).await).await;
+    assert_eq!(parameter(&leaves_for(&leaving), "claims"), None);
+    let back = place.consent(&leaving).await;
+    let claims = r#"{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}"#;
+    let challenge = json!({ "suberror": "basic_action", "error_codes": [50076], "claims": claims });
+    place.identity.fault(&place.client, "token_400", challenge, true).await;
+    let page = person.open(back.as_str()).await;
+    assert!(page.has("#notice"), "{}", page.text());
+    assert!(place.app.accounts().await.is_empty());
+    let again = person.submit(&page, &page.sheet()).await;
+    assert_eq!(parameter(&leaves_for(&again), "claims").as_deref(), Some(claims));
+    let end = person.open(place.consent(&again).await.as_str()).await;
+    assert!(succeeded(&end), "{}", end.text());
+}
+
 /// Replies of the token endpoint that are no answer.
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_nobody_s_fault() {
