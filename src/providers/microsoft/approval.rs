@@ -5,6 +5,7 @@
 use crate::contract::{Context, Next, Notice, StepKind, Tone, Trouble};
 
 use super::super::oauth::refusal::Refusal;
+use super::super::oauth::sign_in;
 use super::super::oauth::trip::Place;
 use super::tenant::{PERSONAL, Tenant, is_domain, is_guid};
 use super::{Microsoft, VOICE};
@@ -82,7 +83,7 @@ impl Microsoft {
         };
         let tone = if granted { Tone::Info } else { Tone::Refused };
         let notice = Notice { code: code.to_owned(), tone, text, advice: Some(advice) };
-        if granted { self.leave(cx, place, Some(notice)) } else { self.approval(cx, place, Some(notice)) }
+        if granted { sign_in::leave(self, cx, place, Some(notice)) } else { self.approval(cx, place, Some(notice)) }
     }
 
     /// Whose administrators are asked: never `common`, which Microsoft does not take here.

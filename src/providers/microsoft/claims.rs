@@ -3,6 +3,7 @@
 
 use url::Url;
 
+use super::super::oauth::house::Person;
 use super::super::oauth::id_token::Claims;
 use super::super::oauth::json;
 use super::super::oauth::keys::Key;
@@ -15,21 +16,6 @@ pub const PLACEHOLDER: &str = "{tenantid}";
 /// The issuer of every tenant, the tenant left open.
 pub fn template(base: &Url) -> String {
     format!("{}/{PLACEHOLDER}/v2.0", base.as_str().trim_end_matches('/'))
-}
-
-/// A Microsoft account.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Person {
-    /// Tenant and id, with a slash between.
-    pub identity: String,
-    /// The tenant's id.
-    pub tenant: String,
-    /// The address; where Microsoft does not say it, there is none.
-    pub address: Option<String>,
-    /// The name to sign in with, where a protocol wants one.
-    pub login: Option<String>,
-    /// The person's name.
-    pub name: Option<String>,
 }
 
 /// Whether a token comes from the tenant that it names, that tenant's accounts may sign in, and the key may speak for it.
@@ -68,7 +54,7 @@ pub fn person(claims: &Claims) -> Result<Person, Refusal> {
     let email = claims.email.as_deref().and_then(json::address);
     Ok(Person {
         identity: format!("{tenant}/{own}"),
-        tenant,
+        tenant: Some(tenant),
         address: email.or_else(|| login.clone()),
         login,
         name: claims.name.as_deref().and_then(json::shown),

@@ -7,7 +7,6 @@ mod aadsts;
 mod approval;
 mod claims;
 mod config;
-mod renewal;
 mod settings;
 mod sign_in;
 mod tenant;
@@ -110,14 +109,14 @@ impl Provider for Microsoft {
     }
 
     async fn begin(&self, cx: &Context, begin: Begin) -> Result<Next, Trouble> {
-        self.leave(cx, Place::begin(&begin), None)
+        oauth::sign_in::leave(self, cx, Place::begin(&begin), None)
     }
 
     async fn answer(&self, cx: &Context, state: State, answer: Answer) -> Result<Next, Trouble> {
         let place = Place::read(state)?;
         match &answer.action {
-            Action::Submit => self.leave(cx, place, None),
-            Action::Returned => self.returned(cx, place, &answer).await,
+            Action::Submit => oauth::sign_in::leave(self, cx, place, None),
+            Action::Returned => oauth::sign_in::returned(self, cx, place, &answer).await,
             Action::Alternative(way) if way == approval::NAME && self.may_need_approval() => {
                 self.approval(cx, place, None)
             }
@@ -131,7 +130,7 @@ impl Provider for Microsoft {
     }
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
-        self.renew_grant(cx, Grant::read(secret)?).await
+        oauth::renewal::renew(self, cx, secret).await
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

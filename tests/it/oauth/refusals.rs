@@ -8,6 +8,7 @@ use super::{HOUSES, Place, leaves_for, parameter};
 use crate::app::Link;
 use crate::app::person::Person;
 use crate::parts::identity::House;
+use crate::parts::{READY, eventually_async};
 use crate::proofs::walk::succeeded;
 
 /// Faults of the provider's replies at both houses, with the code each is refused with.
@@ -99,6 +100,23 @@ async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
             assert!(place.app.accounts().await.is_empty(), "{fault} left an account");
         }
     }
+}
+
+/// The code was redeemed by then, so that the person has allowed something that nobody would use.
+#[tokio::test]
+async fn what_a_person_granted_is_ended_when_the_new_token_does_not_prove_to_be_theirs() {
+    let place = Place::start(House::Google).await;
+    let link = place.link(json!({})).await;
+    let person = Person::new();
+    let back = place.consent(&person.begin(&link).await).await;
+    place.identity.fault_once(&place.client, "userinfo_other_sub").await;
+    let refused = person.open(back.as_str()).await;
+    assert_eq!(cause(&place, &link).await, "userinfo_sub");
+    let ended = async || place.identity.log(&place.client, "revoke").await;
+    eventually_async("the end of the grant", READY, async || (ended().await.len() == 1).then_some(())).await;
+    let again = person.submit(&refused, &refused.sheet()).await;
+    let end = person.open(place.consent(&again).await.as_str()).await;
+    assert!(succeeded(&end), "{}", end.text());
 }
 
 /// Google announces that it names itself beside a code. Should it stop to, people still get in.

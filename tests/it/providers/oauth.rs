@@ -346,6 +346,32 @@ async fn a_grant_that_does_not_last_is_given_back() {
 }
 
 #[tokio::test]
+async fn what_is_refused_once_the_person_is_known_is_given_back() {
+    let app = App::at(House::Google).await;
+    let mut visit = app.begin().await;
+    for (fault, known) in [
+        ("id_token_wrong_nonce", false),
+        ("userinfo_401", true),
+        ("userinfo_500", true),
+        ("userinfo_other_sub", true),
+    ] {
+        app.identity.fault_once(&app.client, fault).await;
+        visit.go(ADA, &Choices::default()).await;
+        assert_eq!(visit.told().0, "sign_in", "{fault}");
+        let unfit = visit.unfit.take();
+        assert_eq!(unfit.is_some(), known, "{fault}");
+        let Some(unfit) = unfit else { continue };
+        app.provider.revoke(&app.context(), unfit.secret.clone()).await.unwrap();
+        let gone = app.renew(&unfit.secret).await.unwrap();
+        assert!(matches!(gone, Renewed::Gone { .. }), "{fault}: it is the grant itself");
+        visit.go(ADA, &Choices::default()).await;
+        let signed = visit.signed.take().unwrap_or_else(|| panic!("{fault}"));
+        assert_eq!(signed.identity, unfit.identity, "{fault}");
+        visit = app.begin().await;
+    }
+}
+
+#[tokio::test]
 async fn a_silent_token_endpoint_is_given_up_after_ten_seconds() {
     let app = App::at(House::Google).await;
     let mut visit = app.begin().await;
