@@ -243,6 +243,34 @@ async fn states_that_are_swapped_repeated_stale_or_made_up_exchange_nothing() {
     assert_eq!(place.app.accounts().await.len(), 1);
 }
 
+/// The state is a fresh one and the thief's own; only the code is somebody else's, and was redeemed.
+#[tokio::test]
+async fn a_code_that_was_redeemed_is_worth_nothing_under_a_fresh_state_and_its_account_stays() {
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        let ada = Person::new();
+        let back = place.consent(&ada.begin(&place.link(json!({ "name": "user_1" })).await).await).await;
+        let code = parameter(back.as_str(), "code").expect("a code");
+        assert!(succeeded(&ada.open(back.as_str()).await));
+        let account = place.app.accounts().await[0]["id"].as_str().unwrap().to_owned();
+        let link = place.link(json!({ "name": "user_2" })).await;
+        let eve = Person::new();
+        let mut replayed = place.consent(&eve.begin(&link).await).await;
+        replace(&mut replayed, "code", &code);
+        let page = eve.open(replayed.as_str()).await;
+        assert!(page.has("#notice") && page.has("button[value=submit]"), "{}", page.text());
+        // Both refuse it; Microsoft's stand-in looks at the verifier first, which is Eve's.
+        let code = if house == House::Google { "sign_in_expired" } else { "pkce_mismatch" };
+        assert_eq!(cause(&place, &link).await, code, "{house:?}");
+        assert_eq!(place.app.accounts().await.len(), 1, "{house:?}");
+        let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+        assert_eq!(body["state"], "active", "{house:?}: {body}");
+        // Eve's own sign-in is a matter of its own.
+        let again = eve.submit(&page, &page.sheet()).await;
+        assert!(succeeded(&eve.open(place.consent(&again).await.as_str()).await), "{house:?}");
+    }
+}
+
 #[tokio::test]
 async fn sessions_that_are_over_take_no_sign_in() {
     let place = Place::start(House::Google).await;
