@@ -18,7 +18,8 @@ use super::super::oauth::step::Voice;
 use super::super::oauth::tokens::Denial;
 use super::super::oauth::trip::Place;
 use super::aadsts::{self, Trouble};
-use super::{Microsoft, SPELLING, VOICE, approval, claims};
+use super::scopes::{self, SPELLING};
+use super::{Microsoft, VOICE, approval, claims};
 
 #[async_trait]
 impl House for Microsoft {
@@ -83,8 +84,9 @@ impl House for Microsoft {
         Some(&self.scope)
     }
 
-    fn renewing(&self, _grant: &Grant) -> Option<String> {
-        Some(self.scope.clone())
+    fn renewing(&self, grant: &Grant) -> Option<String> {
+        let held = scopes::of_grant(&grant.scopes, &self.wanted, &self.graph);
+        Some(held.unwrap_or_else(|| self.scope.clone()))
     }
 
     fn issuer(&self, claims: &Claims, key: &Key) -> Result<(), Refusal> {

@@ -41,12 +41,7 @@ struct Granted {
 ///
 /// # Errors
 /// When there is no way back, which is our own mistake.
-pub fn leave(
-    house: &dyn House,
-    cx: &Context,
-    place: Place,
-    notice: Option<Notice>,
-) -> Result<Next, Trouble> {
+pub fn leave(house: &dyn House, cx: &Context, place: Place, notice: Option<Notice>) -> Result<Next, Trouble> {
     let mut step = house.voice().sign_in(place.repairs.as_deref(), None);
     step.notice = notice;
     let (step, state) = house.depart(cx, place, step)?;
@@ -89,12 +84,7 @@ pub async fn returned(
     }
 }
 
-async fn sign_in(
-    house: &dyn House,
-    cx: &Context,
-    trip: &Trip,
-    answer: &Answer,
-) -> Result<Granted, Declined> {
+async fn sign_in(house: &dyn House, cx: &Context, trip: &Trip, answer: &Answer) -> Result<Granted, Declined> {
     let party = house.party();
     let code = match party.read(cx, trip, answer).await? {
         Brought::Code { code, .. } => code,
@@ -155,9 +145,7 @@ fn connected(
     if !lacking.is_empty() {
         details.insert("missing_scopes".to_owned(), json!(lacking));
     }
-    for (name, text) in
-        [("address", &person.address), ("name", &person.name), ("tenant", &person.tenant)]
-    {
+    for (name, text) in [("address", &person.address), ("name", &person.name), ("tenant", &person.tenant)] {
         if let Some(text) = text {
             details.insert(name.to_owned(), json!(text));
         }
