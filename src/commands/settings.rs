@@ -29,6 +29,7 @@ pub async fn run(Settings::Check { offline }: Settings) -> anyhow::Result<()> {
         bail!("nobody can connect with the settings marked ERROR");
     }
     let verdict = match notes {
+        _ if offline => "The settings can be read. No provider was asked.",
         0 => "The settings are fine.",
         _ => {
             "Nothing is wrong that could be tried; what the notes above name was not proven, or wants a look."
