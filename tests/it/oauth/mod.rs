@@ -1,11 +1,12 @@
 //! Signing in on a provider's own pages, in both dialects, beside stand-ins for Google and Microsoft that run a
 //! certified identity provider. The server under test is set up as an operator sets it up: a client and a base address.
 
-mod attacks;
+pub mod attacks;
 pub mod choice;
 mod credentials;
 mod flow;
 pub mod kills;
+mod late;
 pub mod nodes;
 mod refusals;
 mod releases;
