@@ -436,7 +436,8 @@ async fn settings_that_ask_for_more_leave_those_who_are_connected_as_they_are() 
         let mut last: Vec<_> = last.unwrap_or_default().split(' ').collect();
         let mut expected: Vec<_> =
             if house == House::Google { vec![""] } else { expected.split(' ').collect() };
-        (last.sort_unstable(), expected.sort_unstable());
+        last.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(last, expected);
     }
 }
