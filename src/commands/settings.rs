@@ -24,23 +24,37 @@ pub enum Settings {
 pub async fn run(Settings::Check { offline }: Settings) -> anyhow::Result<()> {
     let config = super::load()?;
     super::egress(&config)?;
-    let fatal = if offline { 0 } else { ask_providers(&config).await? };
+    let Found { fatal, notes } = if offline { Found::default() } else { ask_providers(&config).await? };
     if fatal > 0 {
         bail!("nobody can connect with the settings marked ERROR");
     }
+    let verdict = match notes {
+        _ if offline => "The settings can be read. No provider was asked.",
+        0 => "The settings are fine.",
+        _ => {
+            "Nothing is wrong that could be tried; what the notes above name was not proven, or wants a look."
+        }
+    };
     println!(
-        "The settings are fine. The server listens on {} and is reached under {}.",
+        "{verdict} The server listens on {} and is reached under {}.",
         config.server.listen,
         config.server.public_url.origin()
     );
     Ok(())
 }
 
-/// Asks every provider that has been set up; gives how many findings leave nobody able to connect.
-async fn ask_providers(config: &Config) -> anyhow::Result<usize> {
+/// How much was found: what leaves nobody able to connect, and what is worth knowing.
+#[derive(Default)]
+struct Found {
+    fatal: usize,
+    notes: usize,
+}
+
+/// Asks every provider that has been set up, and says what was found.
+async fn ask_providers(config: &Config) -> anyhow::Result<Found> {
     let offer = providers::catalogue(&config.providers).map_err(|all| anyhow::anyhow!(all.join("\n  ")))?;
     let origin = config.server.public_url.origin();
-    let mut fatal = 0;
+    let mut found = Found::default();
     for provider in &offer.built {
         let slug = &provider.about().slug;
         let returns = Returns {
@@ -62,10 +76,11 @@ async fn ask_providers(config: &Config) -> anyhow::Result<usize> {
                 key => format!("providers.{slug}.{key}"),
             };
             println!("{level} {key}: {} ({})", finding.what, finding.code);
-            fatal += usize::from(finding.fatal);
+            found.fatal += usize::from(finding.fatal);
+            found.notes += usize::from(!finding.fatal);
         }
     }
-    Ok(fatal)
+    Ok(found)
 }
 
 /// Brings the schema up to date, as every start does.

@@ -2,12 +2,14 @@
 //! call renews at a time for an account, over all nodes; what comes back is kept by compare-and-swap, and a refusal
 //! breaks the account only if nobody else has renewed it meanwhile.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{AccountView, Connect, Error, Result, decode, encode};
+use super::{AccountView, Connect, Details, Error, Result, decode, encode};
 use crate::contract::{Actor, Context, Credentials, Renewed, State, Trouble};
 use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
@@ -168,9 +170,9 @@ impl Connect {
         };
         figures().provider(&account.provider, begun.elapsed());
         match asked.unwrap_or(Err(Trouble { code: "timeout", actor: Actor::Nobody })) {
-            Ok(Renewed::Fresh(secret)) => {
-                let secret = encode(&secret)?;
-                self.keep(account, Status::Ok, None, secret).await?;
+            Ok(Renewed::Fresh { secret, details }) => {
+                let account = Account { details: changed(&account.details, details)?, ..account };
+                self.keep(account, Status::Ok, None, encode(&secret)?).await?;
                 Ok(Outcome::Look)
             }
             Ok(Renewed::Gone { cause }) => {
@@ -233,4 +235,16 @@ impl Connect {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// An account's sealed details with what renewing changed of the public ones.
+fn changed(sealed: &[u8], public: BTreeMap<String, Value>) -> Result<Zeroizing<Vec<u8>>> {
+    let mut details: Details = decode(sealed)?;
+    for (name, value) in public {
+        match value {
+            Value::Null => details.profile.details.remove(&name),
+            value => details.profile.details.insert(name, value),
+        };
+    }
+    encode(&details)
 }

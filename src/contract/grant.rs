@@ -1,5 +1,7 @@
 //! What an account's secret is good for after the sign-in: acting for the person, being renewed, being given back.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::kernel::clock::Millis;
@@ -22,8 +24,13 @@ impl std::fmt::Debug for Credentials {
 /// What asking the provider for fresh credentials came to, where it answered definitely.
 #[derive(Clone, Debug)]
 pub enum Renewed {
-    /// They are fresh; the secret to keep from now on.
-    Fresh(super::State),
+    /// They are fresh.
+    Fresh {
+        /// The secret to keep from now on.
+        secret: super::State,
+        /// Public details as they are from now on, by name; null for one that there is no more. The others stay.
+        details: BTreeMap<String, Value>,
+    },
     /// The grant is gone: the person has to sign in again. Never said for want of an answer.
     Gone {
         /// A stable code.

@@ -108,8 +108,10 @@ export function afterToken(ctx, faults, client, signIn) {
   if (faults.take('token_no_refresh_token', client)) delete body.refresh_token;
   if (faults.take('token_no_token_type', client)) delete body.token_type;
   if (faults.take('token_no_expires_in', client)) delete body.expires_in;
-  if (faults.take('token_fewer_scopes', client)) {
-    body.scope = body.scope.split(' ').filter((scope) => signIn.has(scope)).join(' ');
+  const fewer = faults.take('token_fewer_scopes', client);
+  if (fewer) {
+    const stays = Array.isArray(fewer.value) ? (scope) => !fewer.value.includes(scope) : (scope) => signIn.has(scope);
+    body.scope = body.scope.split(' ').filter(stays).join(' ');
   }
   if (faults.take('token_lost', client)) cut(ctx);
 }

@@ -22,6 +22,8 @@ pub struct AccountWords<'a> {
     pub cause: Option<&'a str>,
     /// The product's own id for the person.
     pub custom_user_id: Option<&'a str>,
+    /// The provider's own id of the person.
+    pub identity: &'a str,
     /// The public part.
     pub profile: &'a Profile,
     /// When it was first connected.
@@ -31,8 +33,13 @@ pub struct AccountWords<'a> {
 }
 
 /// An account. `email` is what a person would call it; `paused` says that it was stopped. Keys from
-/// `customUserId` on are additions.
+/// `customUserId` on are additions. Where people sign in on a provider's own pages, `details` has the provider's own id of
+/// the person: their address may change, and may be somebody else's.
 pub fn account(words: &AccountWords<'_>) -> Value {
+    let mut details = words.profile.details.clone();
+    if matches!(words.provider, "google" | "microsoft") {
+        details.insert("identity".to_owned(), words.identity.into());
+    }
     json!({
         "id": words.id,
         "email": words.profile.label,
@@ -43,7 +50,7 @@ pub fn account(words: &AccountWords<'_>) -> Value {
         "customUserId": words.custom_user_id,
         "status": words.status,
         "cause": words.cause,
-        "details": words.profile.details,
+        "details": details,
     })
 }
 

@@ -5,27 +5,16 @@ use serde::Deserialize;
 use crate::contract::Context;
 
 use super::super::oauth::endpoint;
+use super::super::oauth::house::Person;
 use super::super::oauth::id_token::Claims;
 use super::super::oauth::json;
 use super::super::oauth::refusal::Refusal;
 use super::super::oauth::tokens::Tokens;
 use super::places::Places;
 
-/// A Google account.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Person {
-    /// Google's own id.
-    pub id: String,
-    /// The address; where Google does not say it, there is none.
-    pub address: Option<String>,
-    /// The name.
-    pub name: Option<String>,
-    /// The organisation, for accounts that belong to one.
-    pub organisation: Option<String>,
-}
-
+/// What the userinfo address says of the token's person.
 #[derive(Debug, Default, Deserialize)]
-struct Userinfo {
+pub struct Userinfo {
     sub: Option<String>,
     email: Option<String>,
     name: Option<String>,
@@ -41,38 +30,51 @@ pub fn issuer(claims: &Claims, places: &Places) -> Result<(), Refusal> {
     if ours { Ok(()) } else { Err(Refusal::invalid("id_token_issuer")) }
 }
 
+/// Who signed in, by a token that was accepted.
+pub fn person(claims: &Claims) -> Person {
+    Person {
+        identity: claims.subject().to_owned(),
+        tenant: claims.hd.as_deref().and_then(json::shown),
+        address: claims.email.as_deref().and_then(json::address),
+        login: None,
+        name: claims.name.as_deref().and_then(json::shown),
+    }
+}
+
 /// Asks Google with the new token whose it is.
 ///
 /// # Errors
 /// When it does not say, or says somebody else.
-pub async fn person(
+pub async fn userinfo(
     cx: &Context,
     places: &Places,
     tokens: &Tokens,
-    claims: &Claims,
-) -> Result<Person, Refusal> {
+    person: &Person,
+) -> Result<Userinfo, Refusal> {
     let reply = endpoint::get(cx, &places.userinfo, Some(&tokens.access), endpoint::USERINFO).await?;
     if !reply.status.is_success() {
         return Err(Refusal::invalid("userinfo_refused"));
     }
     let info: Userinfo =
         serde_json::from_slice(&reply.body).map_err(|_| Refusal::invalid("userinfo_not_json"))?;
-    merge(claims, info)
+    same(person, &info)?;
+    Ok(info)
 }
 
-fn merge(claims: &Claims, info: Userinfo) -> Result<Person, Refusal> {
-    if info.sub.as_deref() != Some(claims.subject()) {
-        return Err(Refusal::invalid("userinfo_sub"));
+fn same(person: &Person, info: &Userinfo) -> Result<(), Refusal> {
+    let same = info.sub.as_deref() == Some(&*person.identity);
+    if same { Ok(()) } else { Err(Refusal::invalid("userinfo_sub")) }
+}
+
+/// Adds what the ID token lacks.
+pub fn merge(person: Person, info: &Userinfo) -> Person {
+    let told = |text: &Option<String>, read: fn(&str) -> Option<String>| text.as_deref().and_then(read);
+    Person {
+        address: person.address.or_else(|| told(&info.email, json::address)),
+        name: person.name.or_else(|| told(&info.name, json::shown)),
+        tenant: person.tenant.or_else(|| told(&info.hd, json::shown)),
+        ..person
     }
-    let first = |one: &Option<String>, other: &Option<String>, read: fn(&str) -> Option<String>| {
-        one.as_deref().and_then(read).or_else(|| other.as_deref().and_then(read))
-    };
-    Ok(Person {
-        id: claims.subject().to_owned(),
-        address: first(&claims.email, &info.email, json::address),
-        name: first(&claims.name, &info.name, json::shown),
-        organisation: first(&claims.hd, &info.hd, json::shown),
-    })
 }
 
 #[cfg(test)]
@@ -81,19 +83,19 @@ mod tests {
 
     #[test]
     fn what_the_token_lacks_comes_from_userinfo_of_the_same_person() {
-        let claims = |text: &str| serde_json::from_str::<Claims>(text).unwrap();
+        let claims = |text: &str| person(&serde_json::from_str::<Claims>(text).unwrap());
         let info = |sub: Option<&str>| Userinfo {
             sub: sub.map(str::to_owned),
             email: Some("ada@example.org".into()),
             name: Some("Ada".into()),
             hd: None,
         };
-        let person = merge(&claims(r#"{"sub":"1","name":"Ada L."}"#), info(Some("1"))).unwrap();
+        let person = merge(claims(r#"{"sub":"1","name":"Ada L."}"#), &info(Some("1")));
         assert_eq!(person.address.as_deref(), Some("ada@example.org"));
-        assert_eq!((person.name.as_deref(), person.organisation), (Some("Ada L."), None));
+        assert_eq!((person.name.as_deref(), &person.tenant), (Some("Ada L."), &None));
+        assert_eq!(same(&person, &info(Some("1"))), Ok(()));
         for other in [None, Some(""), Some("2")] {
-            let told = merge(&claims(r#"{"sub":"1"}"#), info(other)).unwrap_err();
-            assert_eq!(told.code, "userinfo_sub");
+            assert_eq!(same(&person, &info(other)).unwrap_err().code, "userinfo_sub");
         }
     }
 }

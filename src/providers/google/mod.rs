@@ -31,7 +31,6 @@ use super::oauth::party::Party;
 use super::oauth::refusal::Refusal;
 use super::oauth::scopes::{Need, Spelling, Wanted};
 use super::oauth::step::Voice;
-use super::oauth::tokens::Outcome;
 use super::oauth::trip::Place;
 use super::section::Section;
 use config::Config;
@@ -109,18 +108,14 @@ impl Provider for Google {
     }
 
     async fn begin(&self, cx: &Context, begin: Begin) -> Result<Next, Trouble> {
-        let (step, state) = self.leave(cx, Place::begin(&begin), None)?;
-        Ok(Next::Step { step, state })
+        oauth::sign_in::leave(self, cx, Place::begin(&begin), None)
     }
 
     async fn answer(&self, cx: &Context, state: State, answer: Answer) -> Result<Next, Trouble> {
         let place = Place::read(state)?;
         match answer.action {
-            Action::Submit => {
-                let (step, state) = self.leave(cx, place, None)?;
-                Ok(Next::Step { step, state })
-            }
-            Action::Returned => self.returned(cx, place, &answer).await,
+            Action::Submit => oauth::sign_in::leave(self, cx, place, None),
+            Action::Returned => oauth::sign_in::returned(self, cx, place, &answer).await,
             Action::Alternative(_) | Action::Decided { .. } => Err(Trouble::bug("unknown_action")),
         }
     }
@@ -130,23 +125,7 @@ impl Provider for Google {
     }
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
-        let grant = Grant::read(secret)?;
-        if grant.client_id != self.party.client_id {
-            return Err(Trouble::bug("config_client_changed"));
-        }
-        let refresh = grant.refresh_token.clone().ok_or(Trouble::bug("nothing_to_renew"))?;
-        let asked = cx.clock.now();
-        match self.party.renew(cx, &refresh, &[]).await.map_err(Refusal::trouble)? {
-            Outcome::Granted(tokens) => Ok(Renewed::Fresh(grant.renewed(&tokens, asked).write()?)),
-            Outcome::Denied(denial) if denial.error == "invalid_grant" => {
-                tracing::info!(provider = "google", suberror = denial.suberror, "a grant is gone");
-                Ok(Renewed::Gone { cause: "session_expired".to_owned() })
-            }
-            Outcome::Denied(denial) => {
-                tracing::warn!(provider = "google", error = denial.error, "a grant could not be renewed");
-                Err(sign_in::refusal(&denial.error).trouble())
-            }
-        }
+        oauth::renewal::renew(self, cx, secret).await
     }
 
     fn revokes(&self) -> bool {

@@ -12,8 +12,9 @@ const CLIENTS: &str = "https://console.cloud.google.com/auth/clients";
 pub async fn findings(google: &Google, cx: &Context) -> Vec<Finding> {
     let callback = &cx.returns.callback;
     let mut found = Vec::new();
-    if let Some(registered) = &google.registered {
-        found.extend(registration(callback, registered));
+    match &google.registered {
+        Some(registered) => found.extend(registration(callback, registered)),
+        None => found.push(unproven(callback)),
     }
     let form = [("grant_type", "authorization_code"), ("code", "4/not-a-code"), ("redirect_uri", callback)];
     match google.party.ask(cx, &form).await {
@@ -61,6 +62,16 @@ fn denied(error: &str, callback: &str) -> Option<Finding> {
         }
     };
     Some(Finding { code, key, what, fatal: true })
+}
+
+/// An ID and a secret do not tell what is registered; Google says it to people only, on its own page.
+fn unproven(callback: &str) -> Finding {
+    let what = format!(
+        "whether our callback is registered cannot be seen with these settings. At {CLIENTS}, compare letter by letter: \
+         {callback} must stand under “Authorised redirect URIs” of this client, and no address of your product instead \
+         of it. With client_json this is compared here"
+    );
+    finding("config_redirect_unproven", "client_id", false, &what)
 }
 
 fn register(callback: &str) -> String {
@@ -147,6 +158,12 @@ mod tests {
             assert_eq!(code, "config_redirect_near_miss");
             assert!(what.contains(part), "{near}: {what}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_told_with_the_address_to_look_for() {
+        let found = unproven(OURS);
+        assert!(!found.fatal && found.what.contains(OURS) && found.what.contains(CLIENTS));
     }
 
     #[test]

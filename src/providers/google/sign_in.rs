@@ -1,30 +1,37 @@
-//! Leaving for Google and coming back from there.
+//! Google's own part in signing in and renewing: what it wants to hear on the way out, and what its words mean.
 
-use std::collections::BTreeMap;
+use async_trait::async_trait;
 
-use serde_json::json;
+use crate::contract::{Context, State, Step, Trouble};
 
-use crate::contract::{Answer, Connected, Context, Next, Profile, State, Step, Trouble};
-
-use super::super::oauth::callback::Brought;
-use super::super::oauth::grant::{Grant, Holder};
-use super::super::oauth::party::{Redeemed, Unredeemed};
+use super::super::oauth::callback::Declined;
+use super::super::oauth::house::{House, Person};
+use super::super::oauth::id_token::Claims;
+use super::super::oauth::keys::Key;
+use super::super::oauth::party::Party;
 use super::super::oauth::refusal::{Class, Refusal};
-use super::super::oauth::scopes::Verdict;
-use super::super::oauth::trip::{Place, Trip};
-use super::claims::{self, Person};
-use super::{Google, SPELLING, VOICE};
+use super::super::oauth::scopes::{Spelling, Wanted};
+use super::super::oauth::step::Voice;
+use super::super::oauth::tokens::{Denial, Tokens};
+use super::super::oauth::trip::Place;
+use super::{Google, SPELLING, VOICE, claims};
 
-impl Google {
-    /// Sends somebody to Google, with what was wrong the last time.
-    pub(super) fn leave(
-        &self,
-        cx: &Context,
-        place: Place,
-        refusal: Option<Refusal>,
-    ) -> Result<(Box<Step>, State), Trouble> {
-        let step = VOICE.sign_in(place.repairs.as_deref(), refusal);
-        self.depart(cx, place, step)
+#[async_trait]
+impl House for Google {
+    fn voice(&self) -> Voice {
+        VOICE
+    }
+
+    fn spelling(&self) -> Spelling {
+        SPELLING
+    }
+
+    fn party(&self) -> &Party {
+        &self.party
+    }
+
+    fn wanted(&self) -> &Wanted {
+        &self.wanted
     }
 
     fn depart(&self, cx: &Context, place: Place, step: Step) -> Result<(Box<Step>, State), Trouble> {
@@ -38,104 +45,41 @@ impl Google {
         self.party.leave(cx, place, step, &self.scope, &more)
     }
 
-    /// Goes on with what somebody brought back.
-    pub(super) async fn returned(
-        &self,
-        cx: &Context,
-        mut place: Place,
-        answer: &Answer,
-    ) -> Result<Next, Trouble> {
-        let trip = place.trip.take().ok_or(Trouble::bug("nobody_left"))?;
-        match self.sign_in(cx, &trip, answer).await {
-            Ok((redeemed, person)) => self.settle(cx, place, &redeemed, person),
-            Err(refusal) => {
-                refusal.log(VOICE.slug);
-                let (step, state) = self.leave(cx, place, Some(refusal))?;
-                Ok(Next::Step { step, state })
-            }
-        }
+    fn declined(&self, declined: &Declined) -> Refusal {
+        refusal(&declined.error)
     }
 
-    async fn sign_in(
-        &self,
-        cx: &Context,
-        trip: &Trip,
-        answer: &Answer,
-    ) -> Result<(Redeemed, Person), Refusal> {
-        let code = match self.party.read(cx, trip, answer).await? {
-            Brought::Code { code, .. } => code,
-            Brought::Error(declined) => return Err(refusal(&declined.error)),
-        };
-        let redeemed =
-            self.party.redeem(cx, trip, &code, &[]).await.map_err(|unredeemed| match unredeemed {
-                Unredeemed::Refused(refusal) => refusal,
-                Unredeemed::Denied(denial) => refusal(&denial.error),
-            })?;
-        let issuer = |claims: &_, _: &_| claims::issuer(claims, &self.places);
-        let claims = self.party.judge(cx, trip, &redeemed, &issuer).await?;
-        let person = claims::person(cx, &self.places, &redeemed.tokens, &claims).await?;
-        Ok((redeemed, person))
+    fn denied(&self, denial: &Denial) -> Refusal {
+        refusal(&denial.error)
     }
 
-    /// Keeps what was granted, or gives it back when it will not do.
-    fn settle(
+    fn gone(&self, denial: &Denial) -> Option<&'static str> {
+        (denial.error == "invalid_grant").then_some("session_expired")
+    }
+
+    fn issuer(&self, claims: &Claims, _key: &Key) -> Result<(), Refusal> {
+        claims::issuer(claims, &self.places)
+    }
+
+    fn person(&self, claims: &Claims) -> Result<Person, Refusal> {
+        Ok(claims::person(claims))
+    }
+
+    async fn confirm(
         &self,
         cx: &Context,
-        place: Place,
-        redeemed: &Redeemed,
+        tokens: &Tokens,
         person: Person,
-    ) -> Result<Next, Trouble> {
-        let verdict = self.wanted.compare(redeemed.tokens.scopes.as_deref(), SPELLING);
-        let unfit = if !verdict.missing.is_empty() {
-            Some(Refusal::of(Class::MissingScopes))
-        } else if redeemed.tokens.refresh.is_none() {
-            Some(Refusal::of(Class::NoLastingAccess))
-        } else {
-            None
-        };
-        let signed = Box::new(self.connected(redeemed, person, &verdict)?);
-        let Some(refusal) = unfit else { return Ok(Next::Connected(signed)) };
-        refusal.log(VOICE.slug);
-        let mut step = VOICE.sign_in(place.repairs.as_deref(), Some(refusal));
-        step.facts = VOICE.missing(&verdict.missing);
-        let (step, state) = self.depart(cx, place, step)?;
-        Ok(Next::Unfit { step, state, signed })
-    }
-
-    fn connected(
-        &self,
-        redeemed: &Redeemed,
-        person: Person,
-        verdict: &Verdict,
-    ) -> Result<Connected, Trouble> {
-        let lacking: Vec<&str> = verdict.lacking.iter().map(|scope| &*scope.name).collect();
-        let mut details = BTreeMap::from([("scopes".to_owned(), json!(verdict.granted))]);
-        if !lacking.is_empty() {
-            details.insert("missing_scopes".to_owned(), json!(lacking));
+    ) -> Result<Person, (Person, Refusal)> {
+        match claims::userinfo(cx, &self.places, tokens, &person).await {
+            Ok(info) => Ok(claims::merge(person, &info)),
+            Err(refusal) => Err((person, refusal)),
         }
-        for (name, text) in
-            [("address", &person.address), ("name", &person.name), ("tenant", &person.organisation)]
-        {
-            if let Some(text) = text {
-                details.insert(name.to_owned(), json!(text));
-            }
-        }
-        let label = person.address.clone().unwrap_or_else(|| person.id.clone());
-        let holder = Holder {
-            client_id: &self.party.client_id,
-            issuer: &self.party.issuer,
-            tenant: person.organisation.as_deref(),
-            login: &label,
-        };
-        let grant = Grant::new(&redeemed.tokens, verdict.granted.clone(), redeemed.asked, &holder);
-        let secret = grant.write()?;
-        let note = (!lacking.is_empty()).then(|| VOICE.say("success.partial"));
-        Ok(Connected { identity: person.id, profile: Profile { label, details, note }, secret })
     }
 }
 
 /// What Google's word for an error means.
-pub(super) fn refusal(error: &str) -> Refusal {
+fn refusal(error: &str) -> Refusal {
     match error {
         "deleted_client" | "disabled_client" => Refusal::new(Class::Setup, "config_client_invalid"),
         "admin_policy_enforced" | "access_not_configured" | "org_internal" | "policy_enforced" => {

@@ -93,7 +93,8 @@ async fn what_comes_back_without_a_usable_code_leads_to_a_fresh_way_and_says_why
         (vec![("error", "server_error"), iss], "provider_unavailable"),
         (vec![("error", "made up"), iss], "provider_error_unknown"),
         (vec![("code", "x"), ("iss", "https://evil.example")], "callback_iss_wrong"),
-        (vec![("code", "x")], "callback_iss_missing"),
+        // Whether one without the name will do is asked first.
+        (vec![("code", "x")], "metadata_unreachable"),
         (vec![iss], "callback_incomplete"),
         // The keys are asked for first, and no name server is there.
         (vec![("code", "x"), iss], "keys_unreachable"),

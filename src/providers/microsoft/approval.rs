@@ -2,9 +2,10 @@
 //! with the address to pass on, and what follows when an administrator comes back from it. Their coming back proves
 //! nothing but that one may try again.
 
-use crate::contract::{Context, Next, Notice, StepKind, Tone, Trouble};
+use crate::contract::{Context, Fact, Next, Notice, StepKind, Tone, Trouble};
 
 use super::super::oauth::refusal::Refusal;
+use super::super::oauth::sign_in;
 use super::super::oauth::trip::Place;
 use super::tenant::{PERSONAL, Tenant, is_domain, is_guid};
 use super::{Microsoft, VOICE};
@@ -55,6 +56,8 @@ impl Microsoft {
         let mut step = VOICE.step(StepKind::Wait, NAME, title, VOICE.say("submit.approved"));
         step.intro = Some(VOICE.say("approval.intro"));
         step.notice = notice;
+        // Administrators know an app by its ID, and look it up by that.
+        step.facts = vec![Fact { label: VOICE.say("approval.app"), value: self.party.client_id.clone() }];
         step.url = Some(url.into());
         place.trip = None;
         Ok(Next::Step { step: Box::new(step), state: place.write()? })
@@ -82,7 +85,11 @@ impl Microsoft {
         };
         let tone = if granted { Tone::Info } else { Tone::Refused };
         let notice = Notice { code: code.to_owned(), tone, text, advice: Some(advice) };
-        if granted { self.leave(cx, place, Some(notice)) } else { self.approval(cx, place, Some(notice)) }
+        if granted {
+            sign_in::leave(self, cx, place, Some(notice))
+        } else {
+            self.approval(cx, place, Some(notice))
+        }
     }
 
     /// Whose administrators are asked: never `common`, which Microsoft does not take here.

@@ -3,11 +3,12 @@
 
 use url::Url;
 
+use super::super::oauth::house::Person;
 use super::super::oauth::id_token::Claims;
 use super::super::oauth::json;
 use super::super::oauth::keys::Key;
 use super::super::oauth::refusal::Refusal;
-use super::tenant::{Tenant, is_guid};
+use super::tenant::{PERSONAL, Tenant, is_guid};
 
 /// Stands for the tenant in an issuer.
 pub const PLACEHOLDER: &str = "{tenantid}";
@@ -15,21 +16,6 @@ pub const PLACEHOLDER: &str = "{tenantid}";
 /// The issuer of every tenant, the tenant left open.
 pub fn template(base: &Url) -> String {
     format!("{}/{PLACEHOLDER}/v2.0", base.as_str().trim_end_matches('/'))
-}
-
-/// A Microsoft account.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Person {
-    /// Tenant and id, with a slash between.
-    pub identity: String,
-    /// The tenant's id.
-    pub tenant: String,
-    /// The address; where Microsoft does not say it, there is none.
-    pub address: Option<String>,
-    /// The name to sign in with, where a protocol wants one.
-    pub login: Option<String>,
-    /// The person's name.
-    pub name: Option<String>,
 }
 
 /// Whether a token comes from the tenant that it names, that tenant's accounts may sign in, and the key may speak for it.
@@ -63,13 +49,26 @@ pub fn issuer_of(claims: &Claims, key: &Key, template: &str, tenant: &Tenant) ->
 pub fn person(claims: &Claims) -> Result<Person, Refusal> {
     let id = |value: &Option<String>| value.as_deref().filter(|id| is_guid(id)).map(str::to_ascii_lowercase);
     let tenant = id(&claims.tid).ok_or(Refusal::invalid("id_token_tenant_missing"))?;
-    let own = id(&claims.oid).ok_or(Refusal::invalid("id_token_oid"))?;
+    let person = id(&claims.oid).ok_or(Refusal::invalid("id_token_oid"))?;
     let login = claims.preferred_username.as_deref().and_then(json::address);
     let email = claims.email.as_deref().and_then(json::address);
+    let domain = |address: &Option<String>| {
+        address
+            .as_deref()
+            .and_then(|text| text.rsplit_once('@'))
+            .map(|(_, domain)| domain.to_ascii_lowercase())
+    };
+    // Whoever administers a tenant can write anybody's address into `email`. One of a domain that the tenant has proven,
+    // or of the same domain as the name to sign in with, is taken before that name, any other after it.
+    let own = claims.xms_edov || tenant == PERSONAL || domain(&email) == domain(&login);
+    let address = match own {
+        true => email.or_else(|| login.clone()),
+        false => login.clone().or(email),
+    };
     Ok(Person {
-        identity: format!("{tenant}/{own}"),
-        tenant,
-        address: email.or_else(|| login.clone()),
+        identity: format!("{tenant}/{person}"),
+        tenant: Some(tenant),
+        address,
         login,
         name: claims.name.as_deref().and_then(json::shown),
     })
@@ -77,7 +76,6 @@ pub fn person(claims: &Claims) -> Result<Person, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tenant::PERSONAL;
     use super::*;
 
     const WORK: &str = "11111111-2222-3333-4444-555555555555";
@@ -122,6 +120,28 @@ mod tests {
         assert_eq!((full.login.as_deref(), full.name.as_deref()), (Some("ada@contoso.example"), Some("Ada")));
         let bare = person(&claims(serde_json::json!({ "tid": WORK, "oid": oid }))).unwrap();
         assert_eq!((bare.address, bare.login), (None, None));
+        // An address that anybody can be given by their own administrator does not stand for the account.
+        let told = |email: &str, more: (&str, serde_json::Value)| {
+            let login = "ada@contoso.example";
+            let mut text =
+                serde_json::json!({ "tid": WORK, "oid": oid, "preferred_username": login, "email": email });
+            text[more.0] = more.1;
+            person(&claims(text)).unwrap().address.unwrap()
+        };
+        let nothing = || ("x", serde_json::Value::Null);
+        assert_eq!(told("ceo@bank.example", nothing()), "ada@contoso.example");
+        assert_eq!(told("ada.l@Contoso.example", nothing()), "ada.l@Contoso.example");
+        for yes in [serde_json::json!(true), serde_json::json!("1"), serde_json::json!(1)] {
+            assert_eq!(told("ada@mail.example", ("xms_edov", yes)), "ada@mail.example");
+        }
+        for no in [serde_json::json!(false), serde_json::json!("0"), serde_json::json!(null)] {
+            assert_eq!(told("ceo@bank.example", ("xms_edov", no)), "ada@contoso.example");
+        }
+        assert_eq!(told("ada@mail.example", ("tid", serde_json::json!(PERSONAL))), "ada@mail.example");
+        assert_eq!(
+            told("ceo@bank.example", ("preferred_username", serde_json::Value::Null)),
+            "ceo@bank.example"
+        );
         for odd in
             [serde_json::json!({ "tid": WORK }), serde_json::json!({ "tid": WORK, "oid": "ada@x.example" })]
         {

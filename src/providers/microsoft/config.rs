@@ -7,7 +7,7 @@ use crate::kernel::secret::Secret;
 
 use super::super::oauth::scopes::Wanted;
 use super::super::section::Section;
-use super::SPELLING;
+use super::scopes::{self, SIGN_IN, SPELLING};
 use super::tenant::{Tenant, is_guid};
 
 const LOGIN: &str = "https://login.microsoftonline.com";
@@ -35,6 +35,8 @@ pub struct Config {
     pub secret_expires: Option<Millis>,
     /// Whose accounts may sign in.
     pub tenant: Tenant,
+    /// The tenant that the app is registered in, which only a check of the settings asks.
+    pub home: Option<Tenant>,
     /// What is asked for.
     pub wanted: Wanted,
     /// Where people sign in.
@@ -61,32 +63,39 @@ impl Config {
             section.problem("tenant", rule);
             Tenant::Common
         });
-        let client = client(section, strict, &tenant);
+        let home = section.text("home_tenant", 253).and_then(|text| {
+            let home = Tenant::parse(&text).filter(Tenant::is_one);
+            if home.is_none() {
+                let rule = "must be the “Directory (tenant) ID” on the “Overview” of the app registration, or one of \
+                            that tenant’s domains";
+                section.problem("home_tenant", rule);
+            }
+            home
+        });
+        let client = client(section, strict, &[Some(&tenant), home.as_ref()]);
         let secret_expires = section.date("client_secret_expires");
-        let required = scopes(section, "scopes", &["mail"]);
+        let required = words(section, "scopes", &["mail"]);
         if required.is_empty() {
             section.problem("scopes", "must name one at least");
         }
-        let optional = scopes(section, "optional_scopes", &["calendar", "contacts"]);
-        let complete = |name: &str| match name.contains("://") {
-            true => name.to_owned(),
-            false => format!("{}{name}", graph.as_str()),
-        };
+        let optional = words(section, "optional_scopes", &["calendar", "contacts"]);
+        let complete = |name: &str| scopes::complete(name, &base, &graph);
         let wanted = Wanted::new(&required, &optional, SPELLING, complete);
-        let mut resources: Vec<_> = wanted.names().map(resource).collect();
-        resources.dedup();
-        if resources.len() > 1 {
+        let mut services: Vec<_> = wanted.names().map(scopes::service).collect();
+        services.dedup();
+        if services.len() > 1 {
             // The one that is named last is the one that somebody added.
             let key = if wanted.optional.is_empty() { "scopes" } else { "optional_scopes" };
-            let rule = "mixes scopes of several services; a token is for one of them, so choose either imap or mail, \
-                        calendar and contacts";
+            let rule = "mixes scopes of several services; a token is for one of them, so choose either imap, with \
+                        optional_scopes = [], or mail, calendar and contacts. Where nothing is set, optional_scopes \
+                        is calendar and contacts";
             section.problem(key, rule);
         }
-        Ok(Self { client, secret_expires, tenant, wanted, base, graph })
+        Ok(Self { client, secret_expires, tenant, home, wanted, base, graph })
     }
 }
 
-fn client(section: &mut Section, strict: bool, tenant: &Tenant) -> Option<Client> {
+fn client(section: &mut Section, strict: bool, tenants: &[Option<&Tenant>]) -> Option<Client> {
     let id = section.text("client_id", 200);
     let secret = section.secret("client_secret", 200);
     if let Some(id) = &id
@@ -94,8 +103,11 @@ fn client(section: &mut Section, strict: bool, tenant: &Tenant) -> Option<Client
     {
         if !is_guid(id) {
             section.problem("client_id", "must be the “Application (client) ID” of the app registration, which looks like 00000000-0000-0000-0000-000000000000");
-        } else if id.eq_ignore_ascii_case(tenant.as_str()) {
-            section.problem("client_id", "is the same as tenant; one of them is the “Directory (tenant) ID”");
+        } else if tenants.iter().flatten().any(|tenant| id.eq_ignore_ascii_case(tenant.as_str())) {
+            section.problem(
+                "client_id",
+                "is the same as the tenant; one of them is the “Directory (tenant) ID”",
+            );
         }
     }
     if secret.as_ref().is_some_and(|secret| is_guid(secret.reveal())) {
@@ -117,17 +129,10 @@ fn client(section: &mut Section, strict: bool, tenant: &Tenant) -> Option<Client
     }
 }
 
-/// The service that a scope belongs to.
-fn resource(scope: &str) -> String {
-    let resource = scope.rsplit_once('/').map_or("", |(resource, _)| resource);
-    // Two names of Exchange Online.
-    resource.to_ascii_lowercase().replace("//outlook.office365.com", "//outlook.office.com")
-}
-
-fn scopes(section: &mut Section, key: &str, default: &[&str]) -> Vec<String> {
+fn words(section: &mut Section, key: &str, default: &[&str]) -> Vec<String> {
     let mut words = section.words(key, default);
     // Always asked for.
-    words.retain(|word| !matches!(word.as_str(), "openid" | "email" | "profile" | "offline_access"));
+    words.retain(|word| !SIGN_IN.contains(&word.as_str()));
     let known =
         |word: &String| (SPELLING.words)(word).is_some() || word.contains("://") || word.contains('.');
     if !words.iter().all(known) {

@@ -7,7 +7,7 @@ mod aadsts;
 mod approval;
 mod claims;
 mod config;
-mod renewal;
+mod scopes;
 mod settings;
 mod sign_in;
 mod tenant;
@@ -29,7 +29,7 @@ use super::oauth;
 use super::oauth::grant::Grant;
 use super::oauth::keys::Keys;
 use super::oauth::party::Party;
-use super::oauth::scopes::{Need, Spelling, Wanted};
+use super::oauth::scopes::Wanted;
 use super::oauth::step::Voice;
 use super::oauth::trip::Place;
 use super::section::Section;
@@ -38,20 +38,8 @@ use tenant::Tenant;
 
 const VOICE: Voice = Voice { slug: "microsoft", name: "Microsoft" };
 
-const SPELLING: Spelling = Spelling {
-    words: |word| match word {
-        "mail" => Some((Need::Mail, &["Mail.ReadWrite", "Mail.Send"])),
-        "calendar" => Some((Need::Calendar, &["Calendars.ReadWrite"])),
-        "contacts" => Some((Need::Contacts, &["Contacts.ReadWrite"])),
-        "imap" => Some((
-            Need::Mail,
-            &["https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.office.com/SMTP.Send"],
-        )),
-        _ => None,
-    },
-    // Microsoft gives scopes back with or without their resource; all of one grant are of the same one.
-    canonical: |scope| scope.rsplit('/').next().unwrap_or_default().to_ascii_lowercase(),
-};
+/// The token endpoint, below a tenant.
+const TOKEN: &str = "oauth2/v2.0/token";
 
 /// The provider.
 struct Microsoft {
@@ -60,6 +48,8 @@ struct Microsoft {
     base: Url,
     graph: Url,
     tenant: Tenant,
+    /// The token endpoint of the tenant that the app is registered in, where that is known.
+    home: Option<Url>,
     wanted: Wanted,
     /// Everything that is asked for, in one text.
     scope: String,
@@ -76,20 +66,23 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
     let about = oauth::worded(about!()?)?;
     let Some(client) = config.client else { return Ok(None) };
     let (base, tenant) = (config.base, config.tenant);
-    let place = |path: &str| {
+    let at = |tenant: &Tenant, path: &str| {
         base.join(&format!("/{}/{path}", tenant.as_str())).map_err(|error| format!("an address: {error}"))
     };
+    let place = |path: &str| at(&tenant, path);
+    let home = config.home.or_else(|| Some(tenant.clone()).filter(Tenant::is_one));
+    let home = home.map(|home| at(&home, TOKEN)).transpose()?;
     let party = Party {
         client_id: client.id,
         client_secret: client.secret,
         page: place("oauth2/v2.0/authorize")?,
-        token: place("oauth2/v2.0/token")?,
+        token: place(TOKEN)?,
         keys: Keys::at(place("discovery/v2.0/keys")?),
         // It does not name itself so far. Should it begin to, the name must be right.
         metadata: None,
         issuer: claims::template(&base),
     };
-    let scope = ["openid", "profile", "email", "offline_access"].into_iter().chain(config.wanted.names());
+    let scope = scopes::SIGN_IN.into_iter().chain(config.wanted.names());
     let scope = scope.collect::<Vec<_>>().join(" ");
     Ok(Some(Arc::new(Microsoft {
         about,
@@ -97,6 +90,7 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
         base,
         graph: config.graph,
         tenant,
+        home,
         wanted: config.wanted,
         scope,
         secret_expires: config.secret_expires,
@@ -110,14 +104,14 @@ impl Provider for Microsoft {
     }
 
     async fn begin(&self, cx: &Context, begin: Begin) -> Result<Next, Trouble> {
-        self.leave(cx, Place::begin(&begin), None)
+        oauth::sign_in::leave(self, cx, Place::begin(&begin), None)
     }
 
     async fn answer(&self, cx: &Context, state: State, answer: Answer) -> Result<Next, Trouble> {
         let place = Place::read(state)?;
         match &answer.action {
-            Action::Submit => self.leave(cx, place, None),
-            Action::Returned => self.returned(cx, place, &answer).await,
+            Action::Submit => oauth::sign_in::leave(self, cx, place, None),
+            Action::Returned => oauth::sign_in::returned(self, cx, place, &answer).await,
             Action::Alternative(way) if way == approval::NAME && self.may_need_approval() => {
                 self.approval(cx, place, None)
             }
@@ -131,7 +125,7 @@ impl Provider for Microsoft {
     }
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
-        self.renew_grant(cx, Grant::read(secret)?).await
+        oauth::renewal::renew(self, cx, secret).await
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

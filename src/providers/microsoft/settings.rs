@@ -4,6 +4,7 @@
 use crate::contract::{Context, Finding};
 use crate::kernel::clock::Millis;
 
+use super::super::oauth::refusal::Refusal;
 use super::super::oauth::tokens::{Denial, Outcome};
 use super::Microsoft;
 use super::aadsts::Trouble;
@@ -11,42 +12,71 @@ use super::aadsts::Trouble;
 const SECRETS: &str = "“Certificates & secrets” of the app registration at https://entra.microsoft.com";
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
+/// The code of a secret that is neither right nor wrong so far.
+const UNPROVEN: &str = "config_client_secret_unproven";
+
 /// How many days before its end a secret is worth a word.
 const WARNED: i64 = 30;
 
-/// Everything that is wrong or worth knowing.
+/// Everything that is wrong, not proven or worth knowing.
 pub async fn findings(microsoft: &Microsoft, cx: &Context) -> Vec<Finding> {
     let mut found: Vec<_> =
         microsoft.secret_expires.and_then(|end| expiry(end, cx.clock.now())).into_iter().collect();
-    let everything = format!("{}.default", microsoft.graph);
-    let callback = &cx.returns.callback;
-    let own = [("grant_type", "client_credentials"), ("scope", &*everything)];
+    found.push(unproven(&cx.returns.callback, &cx.returns.approval_callback));
+    let party = &microsoft.party;
+    if let Some(home) = &microsoft.home {
+        let everything = format!("{}.default", microsoft.graph);
+        let own = [("grant_type", "client_credentials"), ("scope", &*everything)];
+        match party.ask_at(cx, home, &own).await {
+            Ok(Outcome::Granted(_)) => {}
+            other => found.extend(told(other, true)),
+        }
+        let fine = !found.iter().any(|one| one.fatal || one.code == "provider_error_unknown");
+        if *home == party.token || !fine {
+            return found;
+        }
+    }
     let made_up = [
         ("grant_type", "authorization_code"),
         ("code", "not-a-code"),
-        ("redirect_uri", callback),
+        ("redirect_uri", &cx.returns.callback),
         ("scope", "openid"),
     ];
-    let home = microsoft.tenant.is_one();
-    let outcome = match home {
-        true => microsoft.party.ask(cx, &own).await,
-        false => microsoft.party.ask(cx, &made_up).await,
-    };
-    match outcome {
-        Ok(Outcome::Granted(_)) if home => {}
+    match party.ask(cx, &made_up).await {
         Ok(Outcome::Granted(_)) => {
             found.push(finding("provider_error_unknown", "base", true, "accepts any code".to_owned()));
         }
+        other => found.extend(told(other, false).filter(|one| {
+            // The home tenant has proven it.
+            microsoft.home.is_none() || one.code != UNPROVEN
+        })),
+    }
+    found
+}
+
+/// What an answer says that gives nothing.
+fn told(outcome: Result<Outcome, Refusal>, home: bool) -> Option<Finding> {
+    match outcome {
+        Ok(Outcome::Granted(_)) => None,
         Ok(Outcome::Denied(denial)) => {
             super::aadsts::log(&denial);
-            found.extend(denied(&denial, home));
+            denied(&denial, home)
         }
         Err(refusal) => {
             let what = format!("Microsoft could not be asked ({}); try again", refusal.code);
-            found.push(finding(refusal.code, "", false, what));
+            Some(finding(refusal.code, "", false, what))
         }
     }
-    found
+}
+
+/// Nothing that can be asked without a person tells what is registered; Microsoft says it to people only, on its own page.
+fn unproven(callback: &str, approval: &str) -> Finding {
+    let what = format!(
+        "whether our callbacks are registered cannot be seen from here. At https://entra.microsoft.com, compare letter by \
+         letter: {callback} and {approval} must stand under “Authentication”, “Web”, of this app registration, and no \
+         address of your product instead of them"
+    );
+    finding("config_redirect_unproven", "client_id", false, what)
 }
 
 fn finding(code: &'static str, key: &'static str, fatal: bool, what: String) -> Finding {
@@ -66,8 +96,7 @@ fn expiry(end: Millis, now: Millis) -> Option<Finding> {
     (left <= WARNED).then(|| finding("config_client_secret_expiring", KEY, false, what))
 }
 
-/// What Microsoft's answer says of our settings. A made-up code that is refused for itself says that they are right, or
-/// at least nothing against them.
+/// What Microsoft's answer says of our settings. A made-up code that is refused for itself says that they are right.
 fn denied(denial: &Denial, home: bool) -> Option<Finding> {
     let refusal = Trouble::from(denial).refusal();
     let (key, what) = match refusal.code {
@@ -106,7 +135,14 @@ fn denied(denial: &Denial, home: bool) -> Option<Finding> {
                 .to_owned(),
         ),
         // Refused for the code itself: id and secret were right.
-        _ if !home && matches!(&*denial.error, "invalid_grant" | "invalid_request") => return None,
+        _ if !home && denial.error == "invalid_grant" => return None,
+        // Refused for how the request is written, perhaps before anybody looked at the secret.
+        _ if !home && denial.error == "invalid_request" => {
+            let what = "the secret could not be proven: Microsoft refused the made-up code before it said anything of the \
+                        secret. Set home_tenant to “Directory (tenant) ID” on the “Overview” of the app registration, and \
+                        check again";
+            return Some(finding(UNPROVEN, "client_secret", false, what.to_owned()));
+        }
         _ => {
             let what = "Microsoft answered something that we do not know; the settings may be right all the same";
             return Some(finding("provider_error_unknown", "", false, what.to_owned()));
@@ -143,5 +179,6 @@ mod tests {
         assert_eq!(denied("unauthorized_client", 50194, false), Some(("tenant", true)));
         assert_eq!(denied("invalid_grant", 9_002_313, false), None);
         assert_eq!(denied("invalid_grant", 9_002_313, true), Some(("", false)));
+        assert_eq!(denied("invalid_request", 9_002_313, false), Some(("client_secret", false)));
     }
 }

@@ -86,6 +86,9 @@ async fn the_way_out_has_one_prompt_and_one_resource() {
         Wizard::begin("scopes = 'imap'\noptional_scopes = ''\ntenant = 'contoso.example'", fresh("")).await;
     assert!(imap.step.url.clone().unwrap().contains("/contoso.example/oauth2/"));
     assert!(imap.asked()["scope"].ends_with("https://outlook.office.com/SMTP.Send"));
+    let cloud = "scopes = 'imap'\noptional_scopes = ''\nbase = 'https://login.partner.microsoftonline.cn'";
+    let cloud = Wizard::begin(cloud, fresh("")).await.asked();
+    assert!(cloud["scope"].ends_with("https://partner.outlook.cn/SMTP.Send"), "{}", cloud["scope"]);
 }
 
 #[tokio::test]
@@ -98,6 +101,8 @@ async fn an_administrator_is_asked_where_microsoft_says_so_or_the_person_does() 
         .unwrap();
     assert_eq!((wizard.step.kind, &*wizard.step.name), (StepKind::Wait, "approval"));
     assert_eq!(wizard.step.refusal(), Some("admin_approval_required"));
+    let facts: Vec<_> = wizard.step.facts.iter().map(|fact| (&*fact.label.key, &*fact.value)).collect();
+    assert_eq!(facts, [("microsoft.approval.app", ID)], "the administrator sees which app it is");
     let url = wizard.step.url.clone().unwrap();
     assert!(url.starts_with("https://login.microsoftonline.com/contoso.example/v2.0/adminconsent?"), "{url}");
     let asked = wizard.asked();
@@ -186,6 +191,9 @@ fn settings_that_cannot_work_are_named_and_none_is_repeated() {
         (format!("client_id = '{ID}'\nclient_secret = '{TENANT}'"), "client_secret"),
         (format!("{client}tenant = '{ID}'"), "client_id"),
         (format!("{client}tenant = 'hunter2'"), "tenant"),
+        (format!("{client}home_tenant = 'hunter2'"), "home_tenant"),
+        (format!("{client}home_tenant = 'common'"), "home_tenant"),
+        (format!("{client}home_tenant = '{ID}'"), "client_id"),
         (format!("{client}client_secret_expires = 'hunter2'"), "client_secret_expires"),
         (format!("{client}scopes = []"), "scopes"),
         (format!("{client}scopes = ['hunter2']"), "scopes"),

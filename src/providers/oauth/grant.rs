@@ -72,9 +72,9 @@ impl Grant {
         }
     }
 
-    /// The same grant with what renewing gave. What did not come back stays as it was.
+    /// The same grant with what renewing gave, which is good for these scopes. What did not come back stays as it was.
     #[must_use]
-    pub fn renewed(self, tokens: &Tokens, asked: Millis) -> Self {
+    pub fn renewed(self, tokens: &Tokens, scopes: Vec<String>, asked: Millis) -> Self {
         let rotated = tokens.refresh.is_some() || tokens.refresh_lives.is_some();
         let ends = tokens.refresh_lives.map(|span| asked.after(Duration::from_secs(span)));
         Self {
@@ -82,7 +82,7 @@ impl Grant {
             expires_at: asked.after(Duration::from_secs(tokens.lives)),
             refresh_token: tokens.refresh.clone().or(self.refresh_token),
             refresh_expires_at: if rotated { ends } else { self.refresh_expires_at },
-            scopes: tokens.scopes.clone().unwrap_or(self.scopes),
+            scopes,
             obtained_at: asked,
             ..self
         }
@@ -160,12 +160,13 @@ mod tests {
             let first = Tokens { refresh_lives: lives, ..tokens("1", Some("a")) };
             Grant::new(&first, vec!["mail".into()], Millis(0), &HOLDER)
         };
-        let kept = grant(Some(60)).renewed(&tokens("2", None), Millis(5));
+        let kept = grant(Some(60)).renewed(&tokens("2", None), vec!["mail".into()], Millis(5));
         assert_eq!(kept.refresh_token.unwrap().reveal(), "a");
         assert_eq!((kept.refresh_expires_at, kept.scopes), (Some(Millis(60_000)), vec!["mail".to_owned()]));
-        let taken = grant(Some(60)).renewed(&tokens("2", Some("b")), Millis(5));
+        let taken = grant(Some(60)).renewed(&tokens("2", Some("b")), Vec::new(), Millis(5));
         assert_eq!((taken.refresh_token.unwrap().reveal(), taken.refresh_expires_at), ("b", None));
         assert_eq!((taken.access_token.reveal(), taken.obtained_at), ("2", Millis(5)));
+        assert!(taken.scopes.is_empty());
         let back = Grant::read(grant(None).write().unwrap()).unwrap();
         assert_eq!((back.whole().reveal(), back.version), ("a", 1));
     }

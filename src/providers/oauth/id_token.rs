@@ -56,6 +56,10 @@ pub struct Claims {
     /// A mail address.
     #[serde(default)]
     pub email: Option<String>,
+    /// Whether that address belongs to a domain that the tenant has proven to be its own (Microsoft, where the app asks
+    /// for it).
+    #[serde(default, deserialize_with = "yes")]
+    pub xms_edov: bool,
     /// The name that people know the account by.
     #[serde(default)]
     pub preferred_username: Option<String>,
@@ -215,4 +219,10 @@ fn object<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
 
 fn there<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     Value::deserialize(from).map(|_| true)
+}
+
+/// A yes in any of the ways it is written; everything else is none.
+fn yes<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value == true || value == 1 || matches!(value.as_str(), Some("1" | "true")))
 }

@@ -31,6 +31,9 @@ const USUAL: Duration = Duration::from_secs(60 * 60);
 /// An unknown key makes us ask again, once in this time: anybody can make up key ids.
 const BETWEEN: Duration = Duration::from_secs(60);
 
+/// How often we ask in that time while no answer comes: one that is lost must not turn away whoever signs in next.
+const TRIES: u32 = 10;
+
 /// More keys than any provider has at once.
 const MOST: usize = 64;
 
@@ -170,8 +173,10 @@ struct Kept {
     /// When they were asked for, and how long they are good from then.
     asked: Option<Millis>,
     good: Duration,
-    /// When they were last asked for because one was unknown.
+    /// When they were last asked for because one was unknown, and came.
     again: Option<Millis>,
+    /// How often they were asked for because one was unknown, and since when that is counted.
+    tries: Option<(Millis, u32)>,
 }
 
 impl Keys {
@@ -191,22 +196,26 @@ impl Keys {
         }
     }
 
-    /// The keys after `seen` lacked one: asked for again, unless that was done within the last minute.
+    /// The keys after `seen` lacked one: asked for again, unless they came or were asked for often within the last minute.
     ///
     /// # Errors
     /// Why there are none.
     pub async fn again(&self, cx: &Context, seen: &Arc<KeySet>) -> Result<Arc<KeySet>, Refusal> {
         let now = cx.clock.now();
+        let lately = |at: Millis| at <= now && now.since(at) < BETWEEN;
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let lately = kept.again.is_some_and(|again| again <= now && now.since(again) < BETWEEN);
+            let (since, tries) = kept.tries.filter(|(since, _)| lately(*since)).unwrap_or((now, 0));
+            let enough = kept.again.is_some_and(lately) || tries >= TRIES;
             match &kept.set {
                 // Somebody else asked in the meantime, or just before.
-                Some(set) if lately || !Arc::ptr_eq(set, seen) => return Ok(Arc::clone(set)),
-                _ => kept.again = Some(now),
+                Some(set) if enough || !Arc::ptr_eq(set, seen) => return Ok(Arc::clone(set)),
+                _ => kept.tries = Some((since, tries + 1)),
             }
         }
-        self.ask(cx).await
+        let set = self.ask(cx).await?;
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).again = Some(now);
+        Ok(set)
     }
 
     fn fresh(&self, now: Millis) -> Option<Arc<KeySet>> {

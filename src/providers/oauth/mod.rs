@@ -9,13 +9,16 @@ pub mod endpoint;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod grant;
+pub mod house;
 pub mod id_token;
 pub mod json;
 pub mod keys;
 pub mod metadata;
 pub mod party;
 pub mod refusal;
+pub mod renewal;
 pub mod scopes;
+pub mod sign_in;
 pub mod step;
 #[cfg(test)]
 pub mod tests;

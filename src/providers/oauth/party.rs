@@ -141,8 +141,16 @@ impl Party {
     /// # Errors
     /// Why there is no definite answer.
     pub async fn ask(&self, cx: &Context, form: &[(&str, &str)]) -> Result<Outcome, Refusal> {
+        self.ask_at(cx, &self.token, form).await
+    }
+
+    /// Asks another of its token endpoints, which settings or constants name.
+    ///
+    /// # Errors
+    /// Why there is no definite answer.
+    pub async fn ask_at(&self, cx: &Context, url: &Url, form: &[(&str, &str)]) -> Result<Outcome, Refusal> {
         let us = [("client_id", &*self.client_id), ("client_secret", self.client_secret.reveal())];
-        tokens::ask(cx, &self.token, &[form, &us].concat()).await
+        tokens::ask(cx, url, &[form, &us].concat()).await
     }
 
     /// Judges the ID token that came with the tokens.

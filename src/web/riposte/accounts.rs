@@ -63,6 +63,7 @@ fn account(view: &AccountView) -> Value {
         status: view.status,
         cause: view.cause.as_deref(),
         custom_user_id: view.name.as_deref(),
+        identity: &view.identity,
         profile: &view.profile,
         created_at: view.created_at,
         updated_at: view.updated_at,

@@ -86,6 +86,38 @@ async fn a_grant_that_is_gone_breaks_the_account_and_a_reconnect_mends_it() {
 }
 
 #[tokio::test]
+async fn what_a_person_took_back_is_seen_in_the_account_and_breaks_it_where_it_is_required() {
+    let place = Place::start(House::Google).await;
+    let account = place.account(&place.link(json!({ "name": "user_1" })).await).await;
+    let calendar = "https://www.googleapis.com/auth/calendar";
+    let details =
+        async || place.app.api("GET", &format!("/accounts/{account}"), None).await.json()["details"].clone();
+    let before = details().await;
+    assert!(before["scopes"].to_string().contains(calendar) && before["missing_scopes"].is_null());
+    place.identity.fault(&place.client, "token_fewer_scopes", json!([calendar]), true).await;
+    let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+    assert_eq!(body["state"], "active", "{body}");
+    let after = details().await;
+    assert_eq!(after["missing_scopes"], json!([calendar]), "{after}");
+    assert_eq!(after["scopes"], body["credentials"]["scopes"]);
+    assert_eq!(after["address"], before["address"]);
+    // Either dialect says who the account is, by the provider's own id.
+    let other = place.app.api("GET", &format!("/v1/accounts/{account}"), None).await.json();
+    assert_eq!(after["identity"], other["connection_params"]["mail"]["id"], "{other}");
+    assert_eq!(after["identity"].as_str().map(str::len), Some(21), "{after}");
+    place.identity.fault_once(&place.client, "token_fewer_scopes").await;
+    let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+    assert_eq!(
+        (&body["state"], &body["cause"]),
+        (&json!("needs_reconnect"), &json!("missing_scopes")),
+        "{body}"
+    );
+    let repair = place.link(json!({ "type": "reconnect", "reconnect_account": account })).await;
+    assert_eq!(place.account(&repair).await, account);
+    assert_eq!(details().await["missing_scopes"], Value::Null);
+}
+
+#[tokio::test]
 async fn what_is_nobody_s_fault_breaks_nothing() {
     for house in HOUSES {
         let place = Place::start(house).await;

@@ -8,6 +8,7 @@ use super::{HOUSES, Place, leaves_for, parameter};
 use crate::app::Link;
 use crate::app::person::Person;
 use crate::parts::identity::House;
+use crate::parts::{READY, eventually_async};
 use crate::proofs::walk::succeeded;
 
 /// Faults of the provider's replies at both houses, with the code each is refused with.
@@ -99,6 +100,23 @@ async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
             assert!(place.app.accounts().await.is_empty(), "{fault} left an account");
         }
     }
+}
+
+/// The code was redeemed by then, so that the person has allowed something that nobody would use.
+#[tokio::test]
+async fn what_a_person_granted_is_ended_when_the_new_token_does_not_prove_to_be_theirs() {
+    let place = Place::start(House::Google).await;
+    let link = place.link(json!({})).await;
+    let person = Person::new();
+    let back = place.consent(&person.begin(&link).await).await;
+    place.identity.fault_once(&place.client, "userinfo_other_sub").await;
+    let refused = person.open(back.as_str()).await;
+    assert_eq!(cause(&place, &link).await, "userinfo_sub");
+    let ended = async || place.identity.log(&place.client, "revoke").await;
+    eventually_async("the end of the grant", READY, async || (ended().await.len() == 1).then_some(())).await;
+    let again = person.submit(&refused, &refused.sheet()).await;
+    let end = person.open(place.consent(&again).await.as_str()).await;
+    assert!(succeeded(&end), "{}", end.text());
 }
 
 /// A policy of the organisation asks for more than a password: what Microsoft wants to be asked goes back to it, as it
@@ -201,6 +219,34 @@ async fn states_that_are_swapped_repeated_stale_or_made_up_exchange_nothing() {
     assert_eq!(ada.open(&other).await.reply.status, 404);
     assert_eq!(exchanged().await, before);
     assert_eq!(place.app.accounts().await.len(), 1);
+}
+
+/// The state is a fresh one and the thief's own; only the code is somebody else's, and was redeemed.
+#[tokio::test]
+async fn a_code_that_was_redeemed_is_worth_nothing_under_a_fresh_state_and_its_account_stays() {
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        let ada = Person::new();
+        let back = place.consent(&ada.begin(&place.link(json!({ "name": "user_1" })).await).await).await;
+        let code = parameter(back.as_str(), "code").expect("a code");
+        assert!(succeeded(&ada.open(back.as_str()).await));
+        let account = place.app.accounts().await[0]["id"].as_str().unwrap().to_owned();
+        let link = place.link(json!({ "name": "user_2" })).await;
+        let eve = Person::new();
+        let mut replayed = place.consent(&eve.begin(&link).await).await;
+        replace(&mut replayed, "code", &code);
+        let page = eve.open(replayed.as_str()).await;
+        assert!(page.has("#notice") && page.has("button[value=submit]"), "{}", page.text());
+        // Both refuse it; Microsoft's stand-in looks at the verifier first, which is Eve's.
+        let code = if house == House::Google { "sign_in_expired" } else { "pkce_mismatch" };
+        assert_eq!(cause(&place, &link).await, code, "{house:?}");
+        assert_eq!(place.app.accounts().await.len(), 1, "{house:?}");
+        let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+        assert_eq!(body["state"], "active", "{house:?}: {body}");
+        // Eve's own sign-in is a matter of its own.
+        let again = eve.submit(&page, &page.sheet()).await;
+        assert!(succeeded(&eve.open(place.consent(&again).await.as_str()).await), "{house:?}");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,10 @@ async fn a_wrong_secret_is_named_with_where_to_mend_it_and_the_right_one_is_fine
         let mut place = Place::start(house).await;
         let (fine, said) = check(&place);
         assert!(fine && !said.contains("ERROR"), "{said}");
+        // With an ID and a secret alone it cannot be seen what is registered, so that nothing is called fine.
+        let callback = place.app.url(&format!("/providers/{}/callback", slug(house)));
+        assert!(said.contains("config_redirect_unproven") && said.contains(&callback), "{said}");
+        assert!(!said.contains("settings are fine") && said.contains("was not proven"), "{said}");
         let key = format!("PROVIDERS__{}__CLIENT_SECRET", slug(house).to_uppercase());
         place.app.set(&key, "GOCSPX-quite-another-secret");
         let (fine, said) = check(&place);
@@ -23,7 +27,7 @@ async fn a_wrong_secret_is_named_with_where_to_mend_it_and_the_right_one_is_fine
         assert!(!fine && said.contains(&named), "{said}");
         assert!(!said.contains("quite-another"), "{said}");
         let (fine, said, _) = place.app.cli(&["config", "check", "--offline"]);
-        assert!(fine && !said.contains("ERROR"), "{said}");
+        assert!(fine && !said.contains("ERROR") && said.contains("No provider was asked"), "{said}");
     }
 }
 
@@ -47,7 +51,7 @@ async fn a_product_s_address_where_our_callback_belongs_is_named_from_the_pasted
     place.app.set("PROVIDERS__GOOGLE__CLIENT_SECRET", "");
     place.app.set("PROVIDERS__GOOGLE__CLIENT_JSON", &right);
     let (fine, said) = check(&place);
-    assert!(fine, "{said}");
+    assert!(fine && said.contains("The settings are fine."), "{said}");
     place.app.set("PROVIDERS__GOOGLE__CLIENT_JSON", &swapped);
     let (_, said) = check(&place);
     assert!(said.contains("https://app.example.com/auth/callback") && said.contains(&callback), "{said}");
@@ -74,4 +78,25 @@ async fn a_microsoft_tenant_that_is_a_home_is_asked_without_a_person() {
     place.app.set("PROVIDERS__MICROSOFT__TENANT", "nowhere.example");
     let (_, said) = check(&place);
     assert!(said.contains("config_client_unknown") && said.contains("and tenant"), "{said}");
+}
+
+#[tokio::test]
+async fn a_secret_that_microsoft_says_nothing_of_is_not_called_right_and_a_home_tenant_proves_it() {
+    let tenant = crate::parts::identity::Identity::shared(House::Microsoft).tenant("work.example").await;
+    let mut place = Place::with(House::Microsoft, &[], json!({ "home_tenant": tenant })).await;
+    let nothing = json!({ "error": "invalid_request", "error_codes": [9_002_313] });
+    place.identity.fault(&place.client, "token_400", nothing, true).await;
+    let (fine, said) = check(&place);
+    assert!(fine && said.contains("config_client_secret_unproven") && said.contains("home_tenant"), "{said}");
+    place.app.set("PROVIDERS__MICROSOFT__HOME_TENANT", &tenant);
+    let (fine, said) = check(&place);
+    assert!(fine && !said.contains("config_client_secret_unproven"), "{said}");
+    let asked = place.identity.log(&place.client, "token").await;
+    let own = |grant: &str| asked.iter().filter(|one| one.params["grant_type"] == grant).count();
+    // The made-up code, besides the one before, still says whether the app is open to whom it shall be.
+    assert_eq!((own("client_credentials"), own("authorization_code")), (1, 2));
+    place.app.set("PROVIDERS__MICROSOFT__CLIENT_SECRET", "quite-another-secret");
+    let (fine, said) = check(&place);
+    assert!(!fine && said.contains("ERROR providers.microsoft.client_secret"), "{said}");
+    assert_eq!(said.matches("ERROR").count(), 1, "{said}");
 }

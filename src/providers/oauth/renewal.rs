@@ -1,0 +1,62 @@
+//! Renewing a grant, as it is for all providers. Whether one is gone follows from definite words only, and a grant is only
+//! renewed by the client that it was given to.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::contract::{Context, Renewed, State, Trouble};
+use crate::kernel::clock::Millis;
+
+use super::grant::Grant;
+use super::house::House;
+use super::refusal::Refusal;
+use super::scopes::Scope;
+use super::tokens::{Outcome, Tokens};
+
+/// Renews a grant, once.
+///
+/// # Errors
+/// When there was no definite answer.
+pub async fn renew(house: &dyn House, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
+    let (grant, party) = (Grant::read(secret)?, house.party());
+    if grant.client_id != party.client_id {
+        return Err(Trouble::bug("config_client_changed"));
+    }
+    let refresh = grant.refresh_token.clone().ok_or(Trouble::bug("nothing_to_renew"))?;
+    let asked = cx.clock.now();
+    let scope = house.renewing(&grant);
+    let more: Vec<_> = scope.as_deref().map(|scope| ("scope", scope)).into_iter().collect();
+    match party.renew(cx, &refresh, &more).await.map_err(Refusal::trouble)? {
+        Outcome::Granted(tokens) => fresh(house, grant, &tokens, asked),
+        Outcome::Denied(denial) => {
+            house.log(&denial);
+            match house.gone(&denial) {
+                Some(cause) => Ok(Renewed::Gone { cause: cause.to_owned() }),
+                None => Err(house.denied(&denial).trouble()),
+            }
+        }
+    }
+}
+
+/// What came back, compared with what the grant held: what its person has taken back since is told, and a grant without
+/// what is required is as good as gone. What is only required since it was given is no reason to end it.
+fn fresh(house: &dyn House, grant: Grant, tokens: &Tokens, asked: Millis) -> Result<Renewed, Trouble> {
+    let compare = |held: &[String]| house.wanted().compare(Some(held), house.spelling());
+    // A reply without scopes says that they are the same as before (RFC 6749, 5.1 and 6).
+    let told = tokens.scopes.as_deref().filter(|scopes| !scopes.is_empty());
+    let (before, now) = (compare(&grant.scopes), compare(told.unwrap_or(&grant.scopes)));
+    if now.missing.iter().any(|scope| !before.missing.contains(scope)) {
+        tracing::info!(provider = house.voice().slug, "a grant lacks what is required");
+        return Ok(Renewed::Gone { cause: "missing_scopes".to_owned() });
+    }
+    let lacking: Vec<&Scope> = now.missing.iter().chain(&now.lacking).collect();
+    let missing = match lacking.is_empty() {
+        true => Value::Null,
+        false => lacking.iter().map(|scope| &*scope.name).collect(),
+    };
+    let details = [("scopes", json!(now.granted)), ("missing_scopes", missing)];
+    let details: BTreeMap<_, _> = details.map(|(name, value)| (name.to_owned(), value)).into();
+    let secret = grant.renewed(tokens, now.granted, asked).write()?;
+    Ok(Renewed::Fresh { secret, details })
+}
