@@ -86,7 +86,8 @@ impl Connect {
             let provider = self.provider(&account.provider)?.clone();
             let version = account.version;
             let view = self.read_account(account.clone())?;
-            if view.status == Status::Credentials {
+            // A sign-in that waits for its backend is as good as none.
+            if matches!(view.status, Status::Credentials | Status::Connecting) {
                 return Ok(Err(Missing { account: view }));
             }
             let unreadable = |trouble| Error::internal("reading a secret", trouble);
@@ -210,6 +211,11 @@ impl Connect {
         cause: Option<String>,
         secret: Zeroizing<Vec<u8>>,
     ) -> Result<()> {
+        // What waits for its backend is working once that has spoken, and not before.
+        let (status, cause) = match account.status {
+            Status::Connecting => (account.status, account.cause.clone()),
+            _ => (status, cause),
+        };
         let breaks = status == Status::Credentials && account.status != status;
         let update =
             AccountUpdate { status, cause, details: account.details.clone(), secret, at: self.now() };

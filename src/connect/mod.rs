@@ -9,6 +9,7 @@ mod claims;
 mod deliveries;
 mod ending;
 mod error;
+mod finish;
 mod grants;
 mod keys;
 mod releases;
@@ -29,6 +30,7 @@ pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
+pub use finish::Finished;
 pub use grants::{Given, Missing};
 pub use keys::{CREDENTIALS, MANAGE, NewKey};
 pub use repeats::{Once, Repeat, Turn};
@@ -178,6 +180,8 @@ pub struct Request {
     pub bypass_success_screen: bool,
     /// Ask the provider for the person's consent even where it was given before.
     pub force_consent: bool,
+    /// Hold the account until the backend redeems the code that the browser brings it.
+    pub require_finish: bool,
 }
 
 /// The public part of an account, as it is sealed.

@@ -79,13 +79,14 @@ impl Connect {
         let id = hash(state);
         let Some((way, attempt, session)) = self.left(&id).await? else { return Ok(Landing::Stray) };
         let state = session.state_at(self.now());
-        if attempt.provider != slug || !matches!(state, SessionState::Open | SessionState::Connected) {
+        let signed_in = matches!(state, SessionState::Connected | SessionState::Finishing);
+        if attempt.provider != slug || !(signed_in || state == SessionState::Open) {
             return Ok(Landing::Stray);
         }
         let (host, session) = (attempt.host.clone(), session.id);
         let late = |code| Ok(Landing::Late { host: host.clone(), session: session.clone(), code });
         // The reply that led to the end was lost, or the person went back: the session's page shows it.
-        if state == SessionState::Connected {
+        if signed_in {
             return late("state_repeated");
         }
         if way.parked_at.is_some() {

@@ -11,6 +11,7 @@ pub use events::{TOLD, Telling, event_body};
 pub use names::{provider_name, slug};
 pub use page::{Paged, read_page};
 pub use sessions::{
+    read_finish, session_finished,
     SessionRequest, SessionWords, StartRequest, read_session, read_start, session, session_cancelled,
     session_created, session_list, started,
 };
