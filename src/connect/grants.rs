@@ -47,6 +47,8 @@ pub struct Given {
 pub struct Missing {
     /// The account, with its cause.
     pub account: AccountView,
+    /// Scopes that are asked for and were not granted.
+    pub missing: Vec<String>,
 }
 
 /// An account as it was read to be renewed.
@@ -88,7 +90,9 @@ impl Connect {
             let view = self.read_account(account.clone())?;
             // A sign-in that waits for its backend is as good as none.
             if matches!(view.status, Status::Credentials | Status::Connecting) {
-                return Ok(Err(Missing { account: view }));
+                let credentials = provider.credentials(secret, &view.profile);
+                let missing = credentials.map(|credentials| credentials.missing).unwrap_or_default();
+                return Ok(Err(Missing { account: view, missing }));
             }
             let unreadable = |trouble| Error::internal("reading a secret", trouble);
             let credentials = provider.credentials(secret, &view.profile).map_err(unreadable)?;

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod attempts;
+mod audit;
 mod choose;
 mod claims;
 mod deliveries;
@@ -26,13 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::AccountView;
+pub use audit::Audited;
 pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
 pub use finish::Finished;
 pub use grants::{Given, Missing};
-pub use keys::{CREDENTIALS, MANAGE, NewKey};
+pub use keys::{AUDIT, CREDENTIALS, MANAGE, NewKey};
 pub use repeats::{Once, Repeat, Turn};
 pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};
@@ -76,6 +78,8 @@ pub struct Limits {
     pub keep_sessions: Duration,
     /// How long calls that were done or given up are kept.
     pub keep_deliveries: Duration,
+    /// How long the audit log is kept.
+    pub keep_audit: Duration,
 }
 
 impl Default for Limits {
@@ -88,6 +92,7 @@ impl Default for Limits {
             takeovers: 5,
             keep_sessions: month,
             keep_deliveries: month,
+            keep_audit: Duration::from_secs(400 * 24 * 3600),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! makes one call to a use case and translates back; it holds no rule and no SQL.
 
 mod api;
+mod audit;
 mod credentials;
 mod document;
 mod extract;
@@ -82,6 +83,7 @@ impl Web {
         let hosted = Router::new()
             .merge(postpress::routes())
             .merge(credentials::routes())
+            .merge(audit::routes())
             .merge(riposte::routes())
             .merge(steps::routes())
             .merge(wizard::routes())

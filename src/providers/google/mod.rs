@@ -25,7 +25,7 @@ use crate::contract::{
 use super::oauth;
 use super::oauth::callback::Naming;
 use super::oauth::endpoint;
-use super::oauth::grant::Grant;
+use super::oauth::grant::{Grant, Mail, Server};
 use super::oauth::keys::Keys;
 use super::oauth::party::Party;
 use super::oauth::refusal::Refusal;
@@ -41,12 +41,21 @@ const VOICE: Voice = Voice { slug: "google", name: "Google" };
 
 const SPELLING: Spelling = Spelling {
     words: |word| match word {
-        "mail" => Some((Need::Mail, &["https://mail.google.com/"])),
+        "mail" => Some((Need::Mail, &[MAIL])),
         "calendar" => Some((Need::Calendar, &["https://www.googleapis.com/auth/calendar"])),
         "contacts" => Some((Need::Contacts, &["https://www.googleapis.com/auth/contacts"])),
         _ => None,
     },
     canonical,
+};
+
+/// The scope that opens a mailbox to IMAP and SMTP.
+const MAIL: &str = "https://mail.google.com/";
+
+/// The servers of all its mailboxes (https://developers.google.com/workspace/gmail/imap/imap-smtp).
+const SERVERS: Mail = Mail {
+    imap: Server { host: "imap.gmail.com", port: 993, encryption: "tls" },
+    smtp: Server { host: "smtp.gmail.com", port: 465, encryption: "tls" },
 };
 
 /// Scopes that Google gives back under another of their names.
@@ -126,7 +135,10 @@ impl Provider for Google {
     }
 
     fn credentials(&self, secret: &State, _profile: &Profile) -> Result<Credentials, Trouble> {
-        Ok(Grant::read(secret.clone())?.credentials())
+        let grant = Grant::read(secret.clone())?;
+        let opens = grant.scopes.iter().any(|scope| canonical(scope) == MAIL);
+        let missing = self.wanted.absent(&grant.scopes, SPELLING);
+        Ok(grant.credentials(missing, opens.then_some(&SERVERS)))
     }
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {

@@ -27,7 +27,7 @@ use crate::kernel::clock::Millis;
 
 use super::oauth;
 use super::oauth::callback::Naming;
-use super::oauth::grant::Grant;
+use super::oauth::grant::{Grant, Mail, Server};
 use super::oauth::keys::Keys;
 use super::oauth::party::Party;
 use super::oauth::scopes::{Need, Spelling, Wanted};
@@ -66,6 +66,21 @@ struct Microsoft {
     scope: String,
     /// When the client secret ends, where the operator said so.
     secret_expires: Option<Millis>,
+}
+
+/// The mail servers of the cloud that is signed in to here, for an account of this tenant
+/// (https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth).
+fn servers(login: &str, tenant: Option<&str>) -> Mail {
+    let (imap, smtp) = match login {
+        "login.microsoftonline.us" => ("outlook.office365.us", "smtp.office365.us"),
+        "login.partner.microsoftonline.cn" => ("partner.outlook.cn", "smtp.partner.outlook.cn"),
+        _ if tenant == Some(tenant::PERSONAL) => ("outlook.office365.com", "smtp-mail.outlook.com"),
+        _ => ("outlook.office365.com", "smtp.office365.com"),
+    };
+    Mail {
+        imap: Server { host: imap, port: 993, encryption: "tls" },
+        smtp: Server { host: smtp, port: 587, encryption: "starttls" },
+    }
 }
 
 /// Builds it from its section; `None` while it has no client.
@@ -128,7 +143,11 @@ impl Provider for Microsoft {
     }
 
     fn credentials(&self, secret: &State, _profile: &Profile) -> Result<Credentials, Trouble> {
-        Ok(Grant::read(secret.clone())?.credentials())
+        let grant = Grant::read(secret.clone())?;
+        let opens = grant.scopes.iter().any(|scope| (SPELLING.canonical)(scope) == "imap.accessasuser.all");
+        let missing = self.wanted.absent(&grant.scopes, SPELLING);
+        let servers = servers(self.base.host_str().unwrap_or_default(), grant.tenant.as_deref());
+        Ok(grant.credentials(missing, opens.then_some(&servers)))
     }
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
