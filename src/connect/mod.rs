@@ -12,6 +12,7 @@ mod ending;
 mod error;
 mod finish;
 mod grants;
+mod import;
 mod keys;
 mod releases;
 mod repeats;
@@ -34,6 +35,7 @@ pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
 pub use finish::Finished;
 pub use grants::{Given, Missing};
+pub use import::{Import, ImportedAccount};
 pub use keys::{AUDIT, CREDENTIALS, MANAGE, NewKey};
 pub use repeats::{Once, Repeat, Turn};
 pub use returns::Landing;
@@ -42,6 +44,7 @@ pub use sessions::{CreatedSession, Goal, NewSession, Page, SessionView};
 pub use view::{View, Watching};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::contract::{Catalogue, Context, Profile, Provider};
 use crate::kernel::clock::{Clock, Millis};
@@ -108,6 +111,8 @@ pub struct Connect {
     limits: Limits,
     /// The public URL, for what is registered at providers.
     origin: Arc<str>,
+    /// How many accounts may be being imported at once.
+    imports: Arc<Semaphore>,
 }
 
 impl Connect {
@@ -125,7 +130,8 @@ impl Connect {
     ) -> Result<Self> {
         let marker = store.marker().await?;
         let (catalogue, absent, origin) = (Arc::new(catalogue), Arc::new(absent), origin.into());
-        Ok(Self { store, marker, catalogue, absent, cx, limits, origin })
+        let imports = Arc::new(Semaphore::new(import::AT_ONCE));
+        Ok(Self { store, marker, catalogue, absent, cx, limits, origin, imports })
     }
 
     /// The providers that can be used, in the order they are offered.

@@ -7,6 +7,7 @@ mod credentials;
 mod document;
 mod extract;
 mod front;
+mod import;
 mod limits;
 mod listen;
 mod metrics;
@@ -84,6 +85,7 @@ impl Web {
             .merge(postpress::routes())
             .merge(credentials::routes())
             .merge(audit::routes())
+            .merge(import::routes())
             .merge(riposte::routes())
             .merge(steps::routes())
             .merge(wizard::routes())

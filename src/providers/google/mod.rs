@@ -7,6 +7,7 @@ mod client_json;
 mod config;
 #[cfg(fuzzing)]
 pub(super) mod fuzzing;
+mod import;
 mod places;
 mod settings;
 mod sign_in;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Context, Credentials, Finding, Next, Profile, Provider, Renewed, State,
-    Trouble,
+    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, Profile, Provider,
+    Renewed, State, Trouble,
 };
 
 use super::oauth;
@@ -176,6 +177,10 @@ impl Provider for Google {
             return Ok(());
         }
         Err(Refusal::unavailable("revoke_refused").trouble())
+    }
+
+    async fn import(&self, cx: &Context, brought: Brought) -> Result<Imported, Trouble> {
+        self.import_grant(cx, &brought).await
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

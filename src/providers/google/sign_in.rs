@@ -73,7 +73,7 @@ impl Google {
             })?;
         let issuer = |claims: &_, _: &_| claims::issuer(claims, &self.places);
         let claims = self.party.judge(cx, trip, &redeemed, &issuer).await?;
-        let person = claims::person(cx, &self.places, &redeemed.tokens, &claims).await?;
+        let person = claims::person(cx, &self.places, &redeemed.tokens, Some(&claims)).await?;
         Ok((redeemed, person))
     }
 
@@ -102,7 +102,7 @@ impl Google {
         Ok(Next::Unfit { step, state, signed })
     }
 
-    fn connected(
+    pub(super) fn connected(
         &self,
         redeemed: &Redeemed,
         person: Person,

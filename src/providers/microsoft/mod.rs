@@ -7,6 +7,7 @@ mod aadsts;
 mod approval;
 mod claims;
 mod config;
+mod import;
 mod renewal;
 mod settings;
 mod sign_in;
@@ -20,8 +21,8 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Context, Credentials, Finding, Next, Profile, Provider, Renewed, State,
-    Trouble,
+    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, Profile, Provider,
+    Renewed, State, Trouble,
 };
 use crate::kernel::clock::Millis;
 
@@ -152,6 +153,10 @@ impl Provider for Microsoft {
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
         self.renew_grant(cx, Grant::read(secret)?).await
+    }
+
+    async fn import(&self, cx: &Context, brought: Brought) -> Result<Imported, Trouble> {
+        self.import_grant(cx, &brought).await
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

@@ -137,7 +137,7 @@ impl Microsoft {
         self.wanted.compare(tokens.scopes.as_deref(), SPELLING)
     }
 
-    fn connected(
+    pub(super) fn connected(
         &self,
         redeemed: &Redeemed,
         person: Person,

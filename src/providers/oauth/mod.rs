@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod fuzzing;
 pub mod grant;
 pub mod id_token;
+pub mod import;
 pub mod json;
 pub mod keys;
 pub mod party;
