@@ -11,9 +11,7 @@ use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
 use crate::kernel::random::{Token, hash};
 use crate::kernel::words::{EventKind, Purpose, SessionState, Status};
-use crate::store::{
-    self, Account, AccountUpdate, Aside, Finish, Release, Session, SessionUpdate, Tx, Wake,
-};
+use crate::store::{self, Account, AccountUpdate, Aside, Finish, Release, Session, SessionUpdate, Tx, Wake};
 
 /// How long a code works.
 const WAITS: Duration = Duration::from_secs(600);

@@ -186,7 +186,8 @@ async fn keep(keeping: &Keeping, tx: &mut Tx) -> store::Result<Kept> {
     match known {
         Some(account) => {
             let (details, secret) = (fresh.details.clone(), keeping.secret.clone());
-            let works = AccountUpdate { status: Status::Ok, cause: None, details, secret, at: fresh.created_at };
+            let works =
+                AccountUpdate { status: Status::Ok, cause: None, details, secret, at: fresh.created_at };
             tx.update_account(&account.id, account.version, &works).await?;
         }
         None => tx.insert_account(fresh, &keeping.secret).await?,

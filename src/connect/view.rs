@@ -77,10 +77,9 @@ impl View {
     pub fn attempt(&self) -> Option<&AttemptId> {
         match self {
             Self::Step { attempt, .. } | Self::Busy { attempt, .. } => Some(attempt),
-            Self::Connected { .. }
-            | Self::Finishing { .. }
-            | Self::Ended { .. }
-            | Self::NotYours { .. } => None,
+            Self::Connected { .. } | Self::Finishing { .. } | Self::Ended { .. } | Self::NotYours { .. } => {
+                None
+            }
         }
     }
 }

@@ -40,7 +40,8 @@ pub fn read(body: &Value, account: &str, expires_at: Millis) -> Result<Asked, En
     let mut unknown = fields.end()?;
     let reconnect = match link {
         Some(mut link) => {
-            let ours = [("type", "reconnect"), ("reconnect_account", account), ("api_url", "https://localhost")];
+            let ours =
+                [("type", "reconnect"), ("reconnect_account", account), ("api_url", "https://localhost")];
             link.extend(ours.map(|(name, value)| (name.to_owned(), json!(value))));
             link.entry("expiresOn").or_insert_with(|| json!(expires_at.rfc3339()));
             let read = read_link(&Value::Object(link)).map_err(|envelope| Envelope {

@@ -130,7 +130,10 @@ impl Store {
         self.write(ids, |ids, tx| {
             Box::pin(async move {
                 for id in ids {
-                    sqlx::query("DELETE FROM audit WHERE id = $1").bind(id.as_str()).execute(tx.conn()).await?;
+                    sqlx::query("DELETE FROM audit WHERE id = $1")
+                        .bind(id.as_str())
+                        .execute(tx.conn())
+                        .await?;
                 }
                 Ok(ids.len())
             })

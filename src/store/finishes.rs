@@ -99,7 +99,8 @@ impl Db {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn next_finish(&mut self, besides: &Finish) -> Result<Option<Finish>> {
-        let sql = select!("WHERE account_id = $1 AND session_id <> $2 ORDER BY created_at, session_id LIMIT 1");
+        let sql =
+            select!("WHERE account_id = $1 AND session_id <> $2 ORDER BY created_at, session_id LIMIT 1");
         let found = sqlx::query(sql)
             .bind(besides.account_id.as_str())
             .bind(besides.session_id.as_str())

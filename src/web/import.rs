@@ -24,11 +24,7 @@ pub(super) fn routes() -> Router<Web> {
     Router::new().nest("/v1", one()).nest("/api/v1", one())
 }
 
-async fn import(
-    State(web): State<Web>,
-    caller: Caller,
-    request: Request<Body>,
-) -> Result<Response, Refused> {
+async fn import(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Result<Response, Refused> {
     let (web, caller) = (&web, &caller);
     let key = repeats::key(caller, request.headers())?;
     repeats::once(web, caller, key, request, StatusCode::CREATED, |body, way| async move {

@@ -32,7 +32,9 @@ async fn expire(connect: &Connect, mut stop: watch::Receiver<bool>) {
         match connect.give_up_finishes(i64::try_from(BATCH).unwrap_or(i64::MAX)).await {
             Ok(BATCH) => continue,
             Ok(_) => {}
-            Err(error) => tracing::warn!(error = %error, "sign-ins that nobody finished could not be given up"),
+            Err(error) => {
+                tracing::warn!(error = %error, "sign-ins that nobody finished could not be given up")
+            }
         }
         pause(PAUSE, &mut stop).await;
     }

@@ -113,7 +113,8 @@ pub fn read_link(body: &Value) -> Result<LinkRequest, Envelope> {
         unknown: Vec::new(),
     };
     if request.require_finish && body.get("success_redirect_url").is_none_or(Value::is_null) {
-        fields.missing("success_redirect_url", "with require_finish the browser carries the finish code there");
+        fields
+            .missing("success_redirect_url", "with require_finish the browser carries the finish code there");
     }
     for name in NOT_OURS {
         fields.ignored(name);

@@ -270,7 +270,15 @@ mod tests {
             "forceConsent": "perhaps",
             "requireFinish": 1,
         }));
-        for name in ["redirectUri", "provider", "email", "expiresInMinutes", "customUserId", "forceConsent", "requireFinish"] {
+        for name in [
+            "redirectUri",
+            "provider",
+            "email",
+            "expiresInMinutes",
+            "customUserId",
+            "forceConsent",
+            "requireFinish",
+        ] {
             assert!(detail.contains(name), "{name}: {detail}");
         }
         assert!(refused(json!({})).contains("redirectUri is required"));

@@ -138,7 +138,10 @@ impl Walk<'_> {
                 None
             }
         };
-        if host.as_deref().and_then(|host| self.table.by_host(host)).is_some_and(|one| one.rule == Rule::OauthOnly)
+        if host
+            .as_deref()
+            .and_then(|host| self.table.by_host(host))
+            .is_some_and(|one| one.rule == Rule::OauthOnly)
         {
             inner.broken(leg.host, "takes no passwords; import this account with its OAuth refresh token");
         }

@@ -121,9 +121,7 @@ impl Grant {
             "login": self.login,
         });
         if let Some(Mail { imap, smtp }) = mail {
-            let server = |server: &Server| {
-                json!({ "host": server.host, "port": server.port, "encryption": server.encryption })
-            };
+            let server = |server: &Server| json!({ "host": server.host, "port": server.port, "encryption": server.encryption });
             value["mail"] = json!({
                 "mechanism": "XOAUTH2",
                 "login": self.login,

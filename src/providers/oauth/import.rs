@@ -51,7 +51,8 @@ pub fn fit(
         return Ok(verdict);
     }
     let names: Vec<_> = verdict.missing.iter().map(|scope| &*scope.name).collect();
-    let rule = format!("was not granted everything that this server asks for: {} is missing", names.join(", "));
+    let rule =
+        format!("was not granted everything that this server asks for: {} is missing", names.join(", "));
     Err(unfit(TOKEN, rule))
 }
 

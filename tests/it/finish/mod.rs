@@ -3,6 +3,7 @@
 
 mod holding;
 mod kills;
+mod reconnect;
 mod repairs;
 
 use serde_json::{Value, json};
@@ -102,7 +103,8 @@ async fn credentials(app: &App, account: &str, body: Value) -> Value {
 
 /// The kinds of what happened to a session or an account.
 async fn events(app: &App, subject: &str) -> Vec<String> {
-    let mut db = SqliteConnection::connect(&sqlite_url(&app.data("vestibule.db"))).await.expect("the database");
+    let mut db =
+        SqliteConnection::connect(&sqlite_url(&app.data("vestibule.db"))).await.expect("the database");
     let sql = "SELECT kind FROM events WHERE subject = $1 ORDER BY seq";
     sqlx::query_scalar(sql).bind(subject).fetch_all(&mut db).await.expect("events")
 }
@@ -116,13 +118,15 @@ async fn run_out(app: &mut App) {
 /// The same with a server that stays stopped.
 async fn run_out_stopped(app: &mut App) {
     assert!(app.stop());
-    let mut db = SqliteConnection::connect(&sqlite_url(&app.data("vestibule.db"))).await.expect("the database");
+    let mut db =
+        SqliteConnection::connect(&sqlite_url(&app.data("vestibule.db"))).await.expect("the database");
     sqlx::raw_sql(AssertSqlSafe("UPDATE finishes SET due_at = 1")).execute(&mut db).await.expect("an update");
     db.close().await.expect("it closes");
 }
 
 /// How many sign-ins wait.
 async fn waiting(app: &App) -> i64 {
-    let mut db = SqliteConnection::connect(&sqlite_url(&app.data("vestibule.db"))).await.expect("the database");
+    let mut db =
+        SqliteConnection::connect(&sqlite_url(&app.data("vestibule.db"))).await.expect("the database");
     sqlx::query_scalar("SELECT COUNT(*) FROM finishes").fetch_one(&mut db).await.expect("a count")
 }
