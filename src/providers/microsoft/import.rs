@@ -2,12 +2,13 @@
 //! it is.
 
 use crate::contract::{Context, Imported, State, Trouble as Failing};
+use crate::kernel::secret::Secret;
 
 use super::super::oauth::import;
-use super::super::oauth::party::Unredeemed;
-use super::super::oauth::refusal::Refusal;
+use super::super::oauth::party::{Redeemed, Unredeemed};
+use super::super::oauth::refusal::{Class, Refusal};
 use super::aadsts::{self, Trouble};
-use super::{Microsoft, SPELLING, VOICE, claims};
+use super::{Microsoft, SPELLING, VOICE, asking, claims};
 
 impl Microsoft {
     /// Proves a grant that was given to our client elsewhere.
@@ -20,13 +21,19 @@ impl Microsoft {
             refusal.log(VOICE.slug);
             import::refused(refusal)
         };
-        let redeemed = match self.party.prove(cx, brought.refresh, &[("scope", &*self.scope)]).await {
+        // Asked for more than was granted, Microsoft gives nothing: so for as much as is known to be, or all, or the least.
+        let said = brought.scopes.as_deref().map(|scopes| self.scope_of(scopes));
+        let least = asking(self.wanted.required.iter().map(|scope| &*scope.name));
+        let mut proved = self.prove(cx, &brought.refresh, said.as_deref().unwrap_or(&self.scope)).await;
+        if said.is_none()
+            && let Err(refusal) = &proved
+            && matches!(refusal.class, Class::ApprovalRequired | Class::InteractionRequired)
+        {
+            proved = self.prove(cx, &brought.refresh, &least).await;
+        }
+        let redeemed = match proved {
             Ok(redeemed) => redeemed,
-            Err(Unredeemed::Refused(refusal)) => return refuse(refusal),
-            Err(Unredeemed::Denied(denial)) => {
-                aadsts::log(&denial);
-                return refuse(Trouble::from(&*denial).refusal());
-            }
+            Err(refusal) => return refuse(refusal),
         };
         let granted = redeemed.tokens.scopes.as_deref();
         let verdict = match import::fit(&self.wanted, granted, brought.scopes.as_deref(), SPELLING) {
@@ -42,6 +49,17 @@ impl Microsoft {
         match said {
             Ok(person) => Ok(Imported::Connected(Box::new(self.connected(&redeemed, person, &verdict)?))),
             Err(refusal) => refuse(refusal),
+        }
+    }
+
+    async fn prove(&self, cx: &Context, refresh: &Secret, scope: &str) -> Result<Redeemed, Refusal> {
+        match self.party.prove(cx, refresh.clone(), &[("scope", scope)]).await {
+            Ok(redeemed) => Ok(redeemed),
+            Err(Unredeemed::Refused(refusal)) => Err(refusal),
+            Err(Unredeemed::Denied(denial)) => {
+                aadsts::log(&denial);
+                Err(Trouble::from(&*denial).refusal())
+            }
         }
     }
 }

@@ -69,6 +69,12 @@ struct Microsoft {
     secret_expires: Option<Millis>,
 }
 
+/// These scopes, and those that say who somebody is and let us renew, in one text.
+fn asking<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
+    let all = ["openid", "profile", "email", "offline_access"].into_iter().chain(scopes);
+    all.collect::<Vec<_>>().join(" ")
+}
+
 /// The mail servers of the cloud that is signed in to here, for an account of this tenant
 /// (https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth).
 fn servers(login: &str, tenant: Option<&str>) -> Mail {
@@ -106,8 +112,7 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
         naming: Naming::Perhaps,
         issuer: claims::template(&base),
     };
-    let scope = ["openid", "profile", "email", "offline_access"].into_iter().chain(config.wanted.names());
-    let scope = scope.collect::<Vec<_>>().join(" ");
+    let scope = asking(config.wanted.names());
     Ok(Some(Arc::new(Microsoft {
         about,
         party,

@@ -6,10 +6,16 @@ use crate::contract::{Context, Renewed, Trouble as Failing};
 use super::super::oauth::grant::Grant;
 use super::super::oauth::refusal::Refusal;
 use super::super::oauth::tokens::Outcome;
-use super::Microsoft;
+use super::{Microsoft, SPELLING, asking};
 use super::aadsts::{self, Trouble};
 
 impl Microsoft {
+    /// What of everything that is asked for is among these scopes, in one text.
+    pub(super) fn scope_of(&self, granted: &[String]) -> String {
+        let absent = self.wanted.absent(granted, SPELLING);
+        asking(self.wanted.names().filter(|name| !absent.iter().any(|absent| absent == name)))
+    }
+
     /// Renews a grant, once.
     pub(super) async fn renew_grant(&self, cx: &Context, grant: Grant) -> Result<Renewed, Failing> {
         if grant.client_id != self.party.client_id {
@@ -17,7 +23,9 @@ impl Microsoft {
         }
         let refresh = grant.refresh_token.clone().ok_or(Failing::bug("nothing_to_renew"))?;
         let asked = cx.clock.now();
-        let more = [("scope", &*self.scope)];
+        // What was never granted is not asked for: Microsoft would give nothing at all.
+        let scope = self.scope_of(&grant.scopes);
+        let more = [("scope", &*scope)];
         match self.party.renew(cx, &refresh, &more).await.map_err(Refusal::trouble)? {
             Outcome::Granted(tokens) => Ok(Renewed::Fresh(grant.renewed(&tokens, asked).write()?)),
             Outcome::Denied(denial) => {

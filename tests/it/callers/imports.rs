@@ -96,7 +96,7 @@ async fn what_does_not_open_is_named_and_nothing_of_it_is_kept() {
         (change("/credentials/address", json!("ada")), "credentials.address must be"),
         (with("/credentials", "receive_only", json!(true)), "credentials.receive_only goes without"),
         (
-            change("/credentials/imap/host", json!("imap.gmail.com")),
+            change("/credentials/imap/host", json!("outlook.office365.com")),
             "credentials.imap.host takes no passwords",
         ),
         (change("/provider", json!("yahoo")), "provider must name one"),

@@ -69,6 +69,17 @@ pub async fn fill(store: &Store, lane: &str) -> Filled {
     done.await.unwrap();
     grants::park(store, &word(), &attempt.id, "handle", PLAIN).await.unwrap();
     grants::insert_release(store, &grants::release("mail", &word(), PLAIN)).await;
+    let (details, secret) = (Zeroizing::new(PLAIN.to_vec()), Zeroizing::new(PLAIN.to_vec()));
+    let finish = Finish {
+        session_id: attempt.session_id.clone(),
+        account_id: account.id.clone(),
+        provider: "mail".to_owned(),
+        code_hash: word(),
+        aside: Some(Aside { details, secret }),
+        due_at: Millis(now().0 + 3_600_000),
+        created_at: now(),
+    };
+    store.write(finish, |finish, tx| Box::pin(tx.insert_finish(finish))).await.unwrap();
     store.marker().await.unwrap();
     store.signing_secret().await.unwrap();
     Filled { account: account.id, attempt: attempt.id }
