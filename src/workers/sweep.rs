@@ -36,6 +36,9 @@ async fn expire(connect: &Connect, mut stop: watch::Receiver<bool>) {
                 tracing::warn!(error = %error, "sign-ins that nobody finished could not be given up")
             }
         }
+        if let Err(error) = connect.forget_parked().await {
+            tracing::warn!(error = %error, "what people brought back and nobody took out could not be removed");
+        }
         pause(PAUSE, &mut stop).await;
     }
 }

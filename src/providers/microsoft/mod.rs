@@ -27,7 +27,6 @@ use crate::contract::{
 use crate::kernel::clock::Millis;
 
 use super::oauth;
-use super::oauth::callback::Naming;
 use super::oauth::grant::{Grant, Mail, Server};
 use super::oauth::keys::Keys;
 use super::oauth::party::Party;
@@ -109,7 +108,7 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
         token: place("oauth2/v2.0/token")?,
         keys: Keys::at(place("discovery/v2.0/keys")?),
         // It does not name itself so far. Should it begin to, the name must be right.
-        naming: Naming::Perhaps,
+        metadata: None,
         issuer: claims::template(&base),
     };
     let scope = asking(config.wanted.names());

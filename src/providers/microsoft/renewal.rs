@@ -6,8 +6,8 @@ use crate::contract::{Context, Renewed, Trouble as Failing};
 use super::super::oauth::grant::Grant;
 use super::super::oauth::refusal::Refusal;
 use super::super::oauth::tokens::Outcome;
-use super::{Microsoft, SPELLING, asking};
 use super::aadsts::{self, Trouble};
+use super::{Microsoft, SPELLING, asking};
 
 impl Microsoft {
     /// What of everything that is asked for is among these scopes, in one text.

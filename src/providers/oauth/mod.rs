@@ -13,6 +13,7 @@ pub mod id_token;
 pub mod import;
 pub mod json;
 pub mod keys;
+pub mod metadata;
 pub mod party;
 pub mod refusal;
 pub mod scopes;

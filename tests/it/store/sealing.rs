@@ -4,7 +4,9 @@ use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AccountId, AttemptId};
 use vestibule::kernel::seal::{Key, Place};
 use vestibule::kernel::words::{AttemptState, DeliveryState, Status};
-use vestibule::store::{AccountFilter, AccountUpdate, Call, Result, SessionFilter, Store, Taken, Try};
+use vestibule::store::{
+    AccountFilter, AccountUpdate, Aside, Call, Finish, Result, SessionFilter, Store, Taken, Try,
+};
 use zeroize::Zeroizing;
 
 use super::bench::{Database, Raw, now, ring};
