@@ -34,6 +34,9 @@ enum Command {
     /// List and show sessions.
     #[command(subcommand)]
     Sessions(commands::sessions::Sessions),
+    /// Show who had to do with accounts' secrets.
+    #[command(subcommand)]
+    Audit(commands::audit::Audit),
     /// List deliveries and send one once more.
     #[command(subcommand)]
     Deliveries(commands::deliveries::Deliveries),
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
             Command::Keys(verb) => commands::keys::run(verb).await,
             Command::Accounts(verb) => commands::accounts::run(verb).await,
             Command::Sessions(verb) => commands::sessions::run(verb).await,
+            Command::Audit(verb) => commands::audit::run(verb).await,
             Command::Deliveries(verb) => commands::deliveries::run(verb).await,
             Command::Webhooks(verb) => commands::deliveries::webhooks(verb).await,
             Command::Secrets(verb) => commands::secrets::run(verb).await,

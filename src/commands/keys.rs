@@ -1,8 +1,9 @@
 //! `vestibule keys`.
 
+use anyhow::ensure;
 use clap::Subcommand;
 use serde_json::json;
-use vestibule::connect::{CREDENTIALS, MANAGE};
+use vestibule::connect::{AUDIT, CREDENTIALS, MANAGE};
 use vestibule::kernel::clock::Millis;
 
 /// Make, list and revoke API keys.
@@ -16,6 +17,12 @@ pub enum Keys {
         /// Also let it read credentials of accounts.
         #[arg(long)]
         credentials: bool,
+        /// Also let it read the audit log.
+        #[arg(long)]
+        audit: bool,
+        /// Do not let it make links or manage accounts: for a key that only reads.
+        #[arg(long)]
+        no_manage: bool,
     },
     /// List keys, without the keys themselves.
     List,
@@ -30,9 +37,11 @@ pub enum Keys {
 pub async fn run(verb: Keys) -> anyhow::Result<()> {
     let core = super::quiet_core().await?;
     match verb {
-        Keys::Create { name, credentials } => {
-            let scopes: &[&str] = if credentials { &[MANAGE, CREDENTIALS] } else { &[MANAGE] };
-            println!("{}", core.connect.create_key(&name, scopes).await?.text.reveal());
+        Keys::Create { name, credentials, audit, no_manage } => {
+            let all = [(MANAGE, !no_manage), (CREDENTIALS, credentials), (AUDIT, audit)];
+            let scopes: Vec<_> = all.into_iter().filter(|(_, has)| *has).map(|(scope, _)| scope).collect();
+            ensure!(!scopes.is_empty(), "--no-manage leaves nothing; give --credentials or --audit with it");
+            println!("{}", core.connect.create_key(&name, &scopes).await?.text.reveal());
             Ok(())
         }
         Keys::List => {

@@ -52,6 +52,9 @@ pub struct Create {
     /// Go there at once instead of showing the success page.
     #[arg(long)]
     bypass_success_screen: bool,
+    /// Hold the account until your backend redeems the code that the browser brings to the success URL.
+    #[arg(long)]
+    require_finish: bool,
 }
 
 /// Runs it.
@@ -86,6 +89,7 @@ fn read(create: &Create, origin: &str) -> anyhow::Result<NewSession> {
         }
     }
     body.insert("bypass_success_screen".to_owned(), json!(create.bypass_success_screen));
+    body.insert("require_finish".to_owned(), json!(create.require_finish));
     let texts = [
         ("name", &create.name),
         ("user_label", &create.user_label),

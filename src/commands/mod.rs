@@ -2,6 +2,7 @@
 //! go to standard output alone, so that scripts can take them; everything else goes to standard error.
 
 pub mod accounts;
+pub mod audit;
 pub mod care;
 pub mod deliveries;
 pub mod keys;
@@ -148,6 +149,7 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
         session_life: config.session_life,
         keep_sessions: config.keep_sessions,
         keep_deliveries: config.keep_deliveries,
+        keep_audit: config.keep_audit,
         ..Limits::default()
     };
     let connect =

@@ -53,6 +53,8 @@ pub struct Config {
     pub keep_sessions: Duration,
     /// How long calls that were done or given up are kept.
     pub keep_deliveries: Duration,
+    /// How long the audit log is kept.
+    pub keep_audit: Duration,
     /// A collector of traces.
     pub otlp_endpoint: Option<Url>,
     /// Logging.
@@ -156,6 +158,7 @@ struct Raw {
     session_max_days: i64,
     keep_sessions_days: i64,
     keep_deliveries_days: i64,
+    keep_audit_days: i64,
     metrics_listen: String,
     otlp_endpoint: String,
     log: String,
@@ -264,6 +267,7 @@ impl Raw {
         };
         let keep_sessions = kept(problems, "keep_sessions_days", self.keep_sessions_days);
         let keep_deliveries = kept(problems, "keep_deliveries_days", self.keep_deliveries_days);
+        let keep_audit = kept(problems, "keep_audit_days", self.keep_audit_days);
         let host_connects =
             problems.range("host_connects_per_minute", self.host_connects_per_minute, 0, 100_000);
         let login_tries = problems.range("login_tries_per_hour", self.login_tries_per_hour, 0, 100_000);
@@ -314,6 +318,7 @@ impl Raw {
             session_life: Duration::from_secs(u64::from(days?) * 24 * 3600),
             keep_sessions: keep_sessions?,
             keep_deliveries: keep_deliveries?,
+            keep_audit: keep_audit?,
             otlp_endpoint: otlp_endpoint?,
             log: Log { filter: self.log, json: json? },
             providers: self.providers,

@@ -23,13 +23,16 @@ struct Ending {
 }
 
 impl Connect {
-    /// Takes a link back. A session that has ended stays as it is; taking back twice is fine.
+    /// Takes a link back, and with it a sign-in that still waits for its code. A session that has ended stays as it is;
+    /// taking back twice is fine.
     ///
     /// # Errors
     /// `NotFound("session")`, `Ended` when it was spent, failed or expired before, `Unavailable`.
     pub async fn revoke_session(&self, id: &SessionId) -> Result<SessionView> {
         let (state, kind) = (SessionState::Revoked, EventKind::SessionRevoked);
-        let ended = self.end(id, SessionState::Open, state, kind, "revoked_by_backend", None).await?;
+        const CAUSE: &str = "revoked_by_backend";
+        let ended = self.end(id, SessionState::Open, state, kind, CAUSE, None).await?
+            || self.abandon(id, state, kind, CAUSE).await?;
         let view = self.session(id).await?;
         if ended || view.state == state { Ok(view) } else { Err(Error::Ended) }
     }

@@ -49,6 +49,8 @@ pub struct Given {
 pub struct Missing {
     /// The account, with its cause.
     pub account: AccountView,
+    /// Scopes that are asked for and were not granted.
+    pub missing: Vec<String>,
 }
 
 /// An account as it was read to be renewed.
@@ -88,8 +90,11 @@ impl Connect {
             let provider = self.provider(&account.provider)?.clone();
             let version = account.version;
             let view = self.read_account(account.clone())?;
-            if view.status == Status::Credentials {
-                return Ok(Err(Missing { account: view }));
+            // A sign-in that waits for its backend is as good as none.
+            if matches!(view.status, Status::Credentials | Status::Connecting) {
+                let credentials = provider.credentials(secret, &view.profile);
+                let missing = credentials.map(|credentials| credentials.missing).unwrap_or_default();
+                return Ok(Err(Missing { account: view, missing }));
             }
             let unreadable = |trouble| Error::internal("reading a secret", trouble);
             let credentials = provider.credentials(secret, &view.profile).map_err(unreadable)?;
@@ -212,6 +217,11 @@ impl Connect {
         cause: Option<String>,
         secret: Zeroizing<Vec<u8>>,
     ) -> Result<()> {
+        // What waits for its backend is working once that has spoken, and not before.
+        let (status, cause) = match account.status {
+            Status::Connecting => (account.status, account.cause.clone()),
+            _ => (status, cause),
+        };
         let breaks = status == Status::Credentials && account.status != status;
         let update =
             AccountUpdate { status, cause, details: account.details.clone(), secret, at: self.now() };

@@ -6,10 +6,13 @@ use crate::kernel::random::{Token, hash};
 use crate::kernel::secret::Secret;
 use crate::store::ApiKey;
 
-/// The scope for everything but reading credentials.
+/// The scope for links and accounts: everything but what has a scope of its own.
 pub const MANAGE: &str = "manage";
 /// The scope for reading credentials.
 pub const CREDENTIALS: &str = "credentials";
+
+/// The scope for reading the audit log.
+pub const AUDIT: &str = "audit";
 
 /// What every key begins with, so that secret scanners can find leaked ones.
 const PREFIX: &str = "vst_";
@@ -101,7 +104,14 @@ impl Connect {
     /// # Errors
     /// `Unavailable`.
     pub async fn authenticate(&self, text: &str) -> Result<Option<ApiKey>> {
-        let found = self.store.read().await?.api_key_by_hash(&hash(text)).await?;
-        Ok(found.filter(|key| key.revoked_at.is_none()))
+        Ok(self.known_key(text).await?.filter(|key| key.revoked_at.is_none()))
+    }
+
+    /// The key with this text, also when it was revoked.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn known_key(&self, text: &str) -> Result<Option<ApiKey>> {
+        Ok(self.store.read().await?.api_key_by_hash(&hash(text)).await?)
     }
 }

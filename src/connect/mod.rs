@@ -4,12 +4,15 @@
 
 mod accounts;
 mod attempts;
+mod audit;
 mod choose;
 mod claims;
 mod deliveries;
 mod ending;
 mod error;
+mod finish;
 mod grants;
+mod import;
 mod keys;
 mod releases;
 mod repeats;
@@ -25,12 +28,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::AccountView;
+pub use audit::Audited;
 pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
 pub use error::{Broken, Error};
+pub use finish::Finished;
 pub use grants::{Given, Missing};
-pub use keys::{CREDENTIALS, MANAGE, NewKey};
+pub use import::{Import, ImportedAccount};
+pub use keys::{AUDIT, CREDENTIALS, MANAGE, NewKey};
 pub use repeats::{Once, Repeat, Turn};
 pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};
@@ -38,6 +44,7 @@ pub use sessions::{CreatedSession, Goal, NewSession, Page, SessionView};
 pub use view::{View, Watching};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::contract::{Catalogue, Context, Profile, Provider};
 use crate::kernel::clock::{Clock, Millis};
@@ -74,6 +81,8 @@ pub struct Limits {
     pub keep_sessions: Duration,
     /// How long calls that were done or given up are kept.
     pub keep_deliveries: Duration,
+    /// How long the audit log is kept.
+    pub keep_audit: Duration,
 }
 
 impl Default for Limits {
@@ -86,6 +95,7 @@ impl Default for Limits {
             takeovers: 5,
             keep_sessions: month,
             keep_deliveries: month,
+            keep_audit: Duration::from_secs(400 * 24 * 3600),
         }
     }
 }
@@ -101,6 +111,8 @@ pub struct Connect {
     limits: Limits,
     /// The public URL, for what is registered at providers.
     origin: Arc<str>,
+    /// How many accounts may be being imported at once.
+    imports: Arc<Semaphore>,
 }
 
 impl Connect {
@@ -118,7 +130,8 @@ impl Connect {
     ) -> Result<Self> {
         let marker = store.marker().await?;
         let (catalogue, absent, origin) = (Arc::new(catalogue), Arc::new(absent), origin.into());
-        Ok(Self { store, marker, catalogue, absent, cx, limits, origin })
+        let imports = Arc::new(Semaphore::new(import::AT_ONCE));
+        Ok(Self { store, marker, catalogue, absent, cx, limits, origin, imports })
     }
 
     /// The providers that can be used, in the order they are offered.
@@ -178,6 +191,8 @@ pub struct Request {
     pub bypass_success_screen: bool,
     /// Ask the provider for the person's consent even where it was given before.
     pub force_consent: bool,
+    /// Hold the account until the backend redeems the code that the browser brings it.
+    pub require_finish: bool,
 }
 
 /// The public part of an account, as it is sealed.

@@ -96,14 +96,15 @@ impl Connect {
             return stray("callback_other_provider");
         }
         let state = session.state_at(self.now());
-        if !matches!(state, SessionState::Open | SessionState::Connected) {
+        let signed_in = matches!(state, SessionState::Connected | SessionState::Finishing);
+        if !signed_in && state != SessionState::Open {
             let session = Box::new(self.read_session(session)?);
             return Ok(Landing::Over { session, state });
         }
         let (host, session) = (attempt.host.clone(), session.id);
         let late = |code| Ok(Landing::Late { host: host.clone(), session: session.clone(), code });
         // The reply that led to the end was lost, or the person went back: the session's page shows it.
-        if state == SessionState::Connected {
+        if signed_in {
             return late("state_repeated");
         }
         if attempt.state != AttemptState::Live || attempt.version != way.attempt_version {

@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 use super::attempts::Shown;
 use super::choose::{self, Begun, Chosen};
 use super::returns::Leaving;
-use super::{Connect, Details, Error, Result, decode, encode, ending};
+use super::{Connect, Details, Error, Result, decode, encode, ending, finish};
 use crate::contract::{Connected, Notice, State, Step, StepKind, Text, Tone};
 use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
 use crate::kernel::words::{AttemptState, EventKind, Purpose, SessionState, Status};
-use crate::store::{self, Account, AccountUpdate, Attempt, Kind, Release, Session, SessionUpdate, Tx, Wake};
+use crate::store::{self, Account, Attempt, Kind, Release, Session, SessionUpdate, Tx, Wake};
 
 /// How far the clocks of several nodes may disagree (readiness sees to it).
 const SKEW: Duration = Duration::from_secs(2);
@@ -55,6 +55,8 @@ pub(super) struct SignedIn {
     pub(super) secret: Zeroizing<Vec<u8>>,
     /// What gives the grant back, should the account not come about.
     pub(super) release: Option<Release>,
+    /// The hash of the code that the backend has to redeem first, where it asked for that.
+    pub(super) finish: Option<String>,
 }
 
 /// An outcome and where it belongs. The attempt has the version that the call was made under.
@@ -118,6 +120,7 @@ impl Connect {
         let now = self.now();
         let identity_mark = self.identity_mark(&attempt.provider, &signed.identity);
         let request: super::Request = decode(&session.request)?;
+        let finish = request.require_finish.then(|| self.finish_code(session).hash());
         let mut name = request.name;
         let mut name_mark = session.name_mark.clone();
         if let Some(target) = self.target_account(session).await? {
@@ -148,7 +151,8 @@ impl Connect {
             status_at: now,
         };
         let release = self.release(&attempt.provider, &details.identity, &signed.secret)?;
-        Ok(Outcome::Connected(Box::new(SignedIn { account, secret: encode(&signed.secret)?, release })))
+        let secret = encode(&signed.secret)?;
+        Ok(Outcome::Connected(Box::new(SignedIn { account, secret, release, finish })))
     }
 
     async fn target_account(&self, session: &Session) -> Result<Option<Account>> {
@@ -259,6 +263,10 @@ fn tell(saving: &Saving) {
             tracing::info!(session.id = %session, provider, step = name, cause = code, "a step was refused");
         }
         Change::Step { .. } => figures.outcome(provider, "step", ""),
+        Change::Connected(signed) if signed.finish.is_some() => {
+            figures.outcome(provider, "finishing", "");
+            tracing::info!(session.id = %session, provider, "a person signed in; their backend has to finish");
+        }
         Change::Connected(_) => {
             figures.outcome(provider, "connected", "");
             figures.ended(SessionState::Connected.as_str());
@@ -335,63 +343,17 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
             let event = tx.append_session_event(id, EventKind::SessionFailed, &facts).await?;
             ending::tell(id, &event, tx).await?;
         }
-        Change::Connected(signed) => {
-            let (account, kind) = store_account(&session, signed, *now, tx).await?;
-            end(&mut update, SessionState::Connected, *now);
-            update.account_id = Some(account.clone());
-            update.cause = None;
-            let told = [("provider", &*attempt.provider), ("session_id", id.as_str())];
-            let event = tx.append_account_event(&account, kind, &told).await?;
-            ending::tell(id, &event, tx).await?;
-            let told = [("provider", &*attempt.provider), ("account_id", account.as_str())];
-            tx.append_session_event(id, EventKind::SessionCompleted, &told).await?;
-        }
+        Change::Connected(signed) => match &signed.finish {
+            Some(code) => finish::hold(&session, signed, code, *now, &mut update, tx).await?,
+            None => finish::complete(&session, signed, *now, &mut update, tx).await?,
+        },
     }
     // Nobody else writes this row inside our transaction, and events only raise its event number.
     tx.update_session(id, session.version, &update).await?;
     Ok(Saved::Done)
 }
 
-fn end(update: &mut SessionUpdate, state: SessionState, now: Millis) {
+pub(super) fn end(update: &mut SessionUpdate, state: SessionState, now: Millis) {
     update.state = state;
     update.ended_at = Some(now);
-}
-
-/// Makes the account, or repairs the one that it belongs to: the reconnect's target, or the account that the
-/// product's same name for the person connected to the same identity before.
-async fn store_account(
-    session: &Session,
-    signed: &SignedIn,
-    now: Millis,
-    tx: &mut Tx,
-) -> store::Result<(AccountId, EventKind)> {
-    let fresh = &signed.account;
-    let (existing, kind) = match (session.purpose, &session.account_id, &fresh.name_mark) {
-        (Purpose::Reconnect, Some(id), _) => {
-            let target = tx.account(id).await?.ok_or(store::Error::Conflict)?;
-            (Some(target), EventKind::AccountReconnected)
-        }
-        (_, _, Some(name)) => {
-            let known = tx.account_by_identity(&fresh.provider, &fresh.identity_mark, name).await?;
-            (known, EventKind::AccountConnected)
-        }
-        _ => (None, EventKind::AccountConnected),
-    };
-    match existing {
-        Some(account) => {
-            let update = AccountUpdate {
-                status: Status::Ok,
-                cause: None,
-                details: fresh.details.clone(),
-                secret: signed.secret.clone(),
-                at: now,
-            };
-            tx.update_account(&account.id, account.version, &update).await?;
-            Ok((account.id, kind))
-        }
-        None => {
-            tx.insert_account(fresh, &signed.secret).await?;
-            Ok((fresh.id.clone(), kind))
-        }
-    }
 }

@@ -7,9 +7,11 @@ use tokio::sync::broadcast;
 use super::attempts::{Shown, spent};
 use super::choose::CHOOSING;
 use super::claims::holds;
-use super::{Connect, Error, Result, SessionView, decode};
+use super::{Connect, Error, Result, SessionView, decode, finish};
 use crate::contract::{Profile, Step};
+use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AttemptId, SessionId};
+use crate::kernel::secret::Secret;
 use crate::kernel::words::{AttemptState, Purpose, SessionState};
 use crate::store::Wake;
 
@@ -48,6 +50,15 @@ pub enum View {
         /// Whether an account was repaired rather than made.
         repaired: bool,
     },
+    /// The person has signed in, and goes home with a code that their backend has to redeem.
+    Finishing {
+        /// The provider.
+        provider: String,
+        /// The code.
+        code: Secret,
+        /// When it stops working.
+        until: Millis,
+    },
     /// It ended otherwise.
     Ended {
         /// How.
@@ -67,7 +78,9 @@ impl View {
     pub fn attempt(&self) -> Option<&AttemptId> {
         match self {
             Self::Step { attempt, .. } | Self::Busy { attempt, .. } => Some(attempt),
-            Self::Connected { .. } | Self::Ended { .. } | Self::NotYours { .. } => None,
+            Self::Connected { .. } | Self::Finishing { .. } | Self::Ended { .. } | Self::NotYours { .. } => {
+                None
+            }
         }
     }
 }
@@ -160,6 +173,18 @@ impl Connect {
                     }
                     // Connected here, deleted by the product since.
                     None => View::Ended { state, cause: Some("account_deleted".to_owned()) },
+                },
+                (SessionState::Finishing, ..) => match db.finish(id).await? {
+                    Some(waits) if waits.due_at > now => View::Finishing {
+                        provider: waits.provider,
+                        code: Secret::new(self.finish_code(&session).reveal()),
+                        until: waits.due_at,
+                    },
+                    Some(_) => {
+                        View::Ended { state: SessionState::Failed, cause: Some(finish::LATE.to_owned()) }
+                    }
+                    // Redeemed in between.
+                    None => return Ok(None),
                 },
                 _ => View::Ended { state, cause: session.cause.clone() },
             }

@@ -13,6 +13,8 @@ pub struct Credentials {
     pub value: Value,
     /// When they stop working; `None` when nobody knows of an end.
     pub expires_at: Option<Millis>,
+    /// Scopes that the settings ask for and the person did not grant.
+    pub missing: Vec<String>,
 }
 
 impl std::fmt::Debug for Credentials {

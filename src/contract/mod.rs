@@ -3,12 +3,14 @@
 
 mod allowance;
 mod grant;
+mod import;
 mod provider;
 mod returns;
 mod step;
 
 pub use allowance::{Allowance, Denied};
 pub use grant::{Credentials, Finding, Renewed};
+pub use import::{Brought, Imported, Unfit};
 pub use provider::{
     About, Actor, Begin, Catalogue, Connected, Context, Detects, Failure, Group, Method, Next, Profile,
     Provider, State, Target, Trouble,

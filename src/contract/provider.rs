@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::allowance::Allowance;
 use super::grant::{Credentials, Finding, Renewed};
+use super::import::{Brought, Imported, Unfit};
 use super::returns::Returns;
 use super::step::{Answer, Step, Text};
 use crate::kernel::clock::Clock;
@@ -249,6 +250,17 @@ pub trait Provider: Send + Sync {
     /// `Trouble` when there was no definite answer; the secret may be tried again.
     async fn renew(&self, _cx: &Context, _secret: State) -> Result<Renewed, Trouble> {
         Err(Trouble::bug("nothing_to_renew"))
+    }
+
+    /// Proves an account that is brought here from elsewhere, under a deadline of a minute: whose it is, by the provider's
+    /// own word, and that it works. What will not do is neither kept nor given back, since it may still be in use where it
+    /// comes from.
+    ///
+    /// # Errors
+    /// `Trouble` when there was no definite answer.
+    async fn import(&self, _cx: &Context, _brought: Brought) -> Result<Imported, Trouble> {
+        let rule = "cannot be imported; its person has to sign in through a link".to_owned();
+        Ok(Imported::Unfit(vec![Unfit { field: "provider", rule }]))
     }
 
     /// Whether [`Provider::revoke`] ends grants at the provider.

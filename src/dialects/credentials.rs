@@ -1,22 +1,59 @@
 //! Credentials, as backends read them: the same words in both dialects. That a person has to sign in again is an answer
 //! and no error.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::envelope::Envelope;
 use super::fields::Fields;
+use super::postpress::{LinkRequest, read_link};
 use crate::contract::Credentials;
 use crate::kernel::clock::Millis;
 
-/// Reads the request's body: whether credentials shall be renewed first, and the members nobody knows.
+/// A read request for credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Whether they shall be renewed first.
+    pub fresh: bool,
+    /// The link to be made where the person has to sign in again.
+    pub reconnect: Option<LinkRequest>,
+    /// Members that mean nothing here.
+    pub unknown: Vec<String>,
+}
+
+/// Reads the request's body. `reconnect` is `true`, or what a link request of the postpress dialect may have, but for
+/// its type and account; its link works until `expires_at` unless it says otherwise.
 ///
 /// # Errors
 /// An envelope that names what is wrong.
-pub fn read(body: &Value) -> Result<(bool, Vec<String>), Envelope> {
+pub fn read(body: &Value, account: &str, expires_at: Millis) -> Result<Asked, Envelope> {
     let mut fields = Fields::of(body)?;
     let fresh = fields.boolean("refresh").unwrap_or_default();
-    let unknown = fields.end()?;
-    Ok((fresh, unknown))
+    let link = match fields.value("reconnect") {
+        None | Some(Value::Bool(false)) => None,
+        Some(Value::Bool(true)) => Some(Map::new()),
+        Some(Value::Object(link)) => Some(link.clone()),
+        Some(_) => {
+            fields.broken("reconnect", "must be true or false, or an object like a request for a link");
+            None
+        }
+    };
+    let mut unknown = fields.end()?;
+    let reconnect = match link {
+        Some(mut link) => {
+            let ours =
+                [("type", "reconnect"), ("reconnect_account", account), ("api_url", "https://localhost")];
+            link.extend(ours.map(|(name, value)| (name.to_owned(), json!(value))));
+            link.entry("expiresOn").or_insert_with(|| json!(expires_at.rfc3339()));
+            let read = read_link(&Value::Object(link)).map_err(|envelope| Envelope {
+                detail: envelope.detail.map(|detail| format!("reconnect: {detail}")),
+                ..envelope
+            })?;
+            unknown.extend(read.unknown.iter().map(|name| format!("reconnect.{name}")));
+            Some(read)
+        }
+        None => None,
+    };
+    Ok(Asked { fresh, reconnect, unknown })
 }
 
 /// What lets a backend act for the person.
@@ -27,17 +64,52 @@ pub fn active(account: &str, provider: &str, credentials: &Credentials) -> Value
         "provider": provider,
         "state": "active",
         "expires_at": credentials.expires_at.map(Millis::rfc3339),
+        "missing_scopes": credentials.missing,
         "credentials": credentials.value,
     })
 }
 
-/// The person has to sign in again.
-pub fn needs_reconnect(account: &str, provider: &str, cause: Option<&str>) -> Value {
-    json!({
+/// A link that mends an account.
+#[derive(Debug)]
+pub struct Mending<'a> {
+    /// Its session.
+    pub id: &'a str,
+    /// The link.
+    pub url: &'a str,
+    /// When it stops working.
+    pub expires_at: Millis,
+}
+
+/// The person has to sign in again; with the link for that, where one was asked for.
+pub fn needs_reconnect(
+    account: &str,
+    provider: &str,
+    cause: Option<&str>,
+    missing: &[String],
+    link: Option<&Mending<'_>>,
+) -> Value {
+    let mut said = json!({
         "object": "Credentials",
         "account_id": account,
         "provider": provider,
         "state": "needs_reconnect",
+        "cause": cause,
+        "missing_scopes": missing,
+    });
+    if let Some(link) = link {
+        said["reconnect"] =
+            json!({ "url": link.url, "id": link.id, "expires_at": link.expires_at.rfc3339() });
+    }
+    said
+}
+
+/// The person has signed in, and the backend has still to redeem the session's code.
+pub fn pending(account: &str, provider: &str, cause: Option<&str>) -> Value {
+    json!({
+        "object": "Credentials",
+        "account_id": account,
+        "provider": provider,
+        "state": "pending",
         "cause": cause,
     })
 }

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::envelope::{Envelope, Kind};
 use crate::kernel::clock::Millis;
+use crate::kernel::secret::Secret;
 
 /// A body being read.
 pub struct Fields<'a> {
@@ -146,4 +147,18 @@ impl<'a> Fields<'a> {
         let unknown = |name: &&String| !self.known.contains(&name.as_str());
         Ok(self.object.keys().filter(unknown).cloned().collect())
     }
+}
+
+/// Reads a body that carries a finish code in this field: the code, and the members nobody knows.
+///
+/// # Errors
+/// An envelope that names what is wrong; it repeats nothing that was sent.
+pub fn finish_code(body: &Value, field: &'static str) -> Result<(Secret, Vec<String>), Envelope> {
+    let mut fields = Fields::of(body)?;
+    let code = fields.text(field, 200).map(Secret::new);
+    if body.get(field).is_none_or(Value::is_null) {
+        fields.missing(field, "the code that the browser brought to the success URL");
+    }
+    let unknown = fields.end()?;
+    Ok((code.unwrap_or_else(|| Secret::new("")), unknown))
 }

@@ -131,6 +131,15 @@ pub enum Shown<'a> {
         /// Whether it was repaired rather than made.
         repaired: bool,
     },
+    /// Signed in; the backend has to redeem this code first.
+    Finishing {
+        /// The provider.
+        provider: &'a str,
+        /// The code.
+        code: &'a str,
+        /// When it stops working.
+        until: Millis,
+    },
     /// It ended otherwise.
     Ended {
         /// Why.
@@ -168,6 +177,10 @@ pub fn session(seen: &Seen<'_>, speak: impl Fn(&Text) -> String) -> Value {
             body["provider"] = json!(provider);
             body["account"] =
                 json!({ "id": account, "label": profile.label, "repaired": repaired, "note": note });
+        }
+        Shown::Finishing { provider, code, until } => {
+            body["provider"] = json!(provider);
+            body["finish"] = json!({ "code": code, "expires_at": until.rfc3339() });
         }
         Shown::Ended { cause } => body["cause"] = json!(cause),
     }

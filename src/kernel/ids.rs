@@ -87,6 +87,8 @@ ids! {
     ReleaseId = "rel_";
     /// An API key (not the key itself).
     ApiKeyId = "key_";
+    /// A line of the audit log.
+    AuditId = "aud_";
     /// One HTTP request.
     RequestId = "req_";
     /// One run of a server process.

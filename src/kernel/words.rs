@@ -55,6 +55,8 @@ words! {
     SessionState {
         /// May still be used.
         Open = "open",
+        /// Its person has signed in, and its backend has still to redeem the code that proves who they are; spent.
+        Finishing = "finishing",
         /// Made or repaired its account; spent.
         Connected = "connected",
         /// The person gave up.
@@ -101,6 +103,8 @@ words! {
         SessionTakenOver = "session.taken_over",
         /// A step was refused (wrong password, server out of reach …).
         StepFailed = "session.step_failed",
+        /// The person has signed in; the account waits until the backend redeems the session's code.
+        SessionFinishing = "session.finishing",
         /// The session connected its account.
         SessionCompleted = "session.completed",
         /// The person gave up.
@@ -129,6 +133,26 @@ words! {
         Ending = "ending",
         /// Was ended a moment ago: what its person granted before that is gone, too.
         Ended = "ended",
+    }
+
+    /// What a line of the audit log is about.
+    AuditAction {
+        /// Credentials of an account were asked for.
+        CredentialsRead = "credentials.read",
+        /// An account was brought here from elsewhere.
+        AccountImport = "account.import",
+    }
+
+    /// What came of it.
+    AuditOutcome {
+        /// It was done; for credentials, they were handed out.
+        Done = "done",
+        /// The account had nothing to hand out.
+        Withheld = "withheld",
+        /// The caller may not do it, or asked for what there is not.
+        Refused = "refused",
+        /// There was no answer to be had.
+        Failed = "failed",
     }
 
     /// Where a delivery stands.

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod about;
+mod brought;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -7,11 +7,13 @@
 
 mod accounts;
 mod attempts;
+mod audit;
 mod backup;
 mod columns;
 mod deliveries;
 mod error;
 mod events;
+mod finishes;
 mod fragments;
 mod grants;
 mod idempotency;
@@ -42,9 +44,11 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use accounts::{Account, AccountFilter, AccountUpdate};
 pub use attempts::{Attempt, Shown};
+pub use audit::{AuditEntry, AuditFilter};
 pub use deliveries::{Delivery, DeliveryFilter, Due, Try};
 pub use error::{Error, Result};
 pub use events::{Endpoint, Event};
+pub use finishes::{Aside, Finish};
 pub use fragments::{Kind, sqlite_url};
 pub use grants::Release;
 pub use idempotency::{Call, Taken};

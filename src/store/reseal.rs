@@ -52,6 +52,8 @@ pub const SEALED: &[SealedColumn] = &[
     column("idempotent_calls", "reply", "id", "version"),
     column("returns", "parked", "id", "CAST(1 AS BIGINT)"),
     column("releases", "secret", "id", "CAST(1 AS BIGINT)"),
+    column("finishes", "details", "session_id", "CAST(1 AS BIGINT)"),
+    column("finishes", "secret", "session_id", "CAST(1 AS BIGINT)"),
 ];
 
 /// How far a walk through a column has come: id and version of the last row seen.

@@ -17,7 +17,7 @@ use crate::kernel::words::{DeliveryState, SessionState};
 /// A session that is over and on whose behalf no call is listed any more.
 macro_rules! session_is_over {
     () => {
-        "ended_at IS NOT NULL AND ended_at <= $2 \
+        "ended_at IS NOT NULL AND ended_at <= $2 AND state <> 'finishing' \
          AND NOT EXISTS (SELECT 1 FROM endpoints p JOIN deliveries d ON d.endpoint_id = p.id \
          WHERE p.session_id = sessions.id) \
          AND NOT EXISTS (SELECT 1 FROM events e JOIN deliveries d ON d.event_id = e.id WHERE e.subject = sessions.id)"

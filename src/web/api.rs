@@ -1,8 +1,9 @@
 //! What both public APIs share: the key, the body, and errors as envelopes.
 
-use axum::Json;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER};
@@ -13,8 +14,9 @@ use serde_json::Value;
 
 use super::extract::body;
 use super::front::RequestId;
+use super::limits::Client;
 use super::{Web, wizard};
-use crate::connect::{Absence, CREDENTIALS, Error, MANAGE};
+use crate::connect::{AUDIT, Absence, CREDENTIALS, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
 use crate::kernel::ids::ApiKeyId;
 use crate::pages::ProblemKind;
@@ -35,6 +37,13 @@ pub(super) const PLAIN: Spelling = Spelling { field: |name| name, provider: str:
 
 /// A refusal on its way out.
 pub(super) struct Refused(Option<RequestId>, Box<Envelope>);
+
+impl Refused {
+    /// What is said.
+    pub(super) fn envelope(&self) -> &Envelope {
+        &self.1
+    }
+}
 
 /// Says no.
 pub(super) fn refused(id: Option<&RequestId>, envelope: Envelope) -> Refused {
@@ -61,6 +70,8 @@ pub(super) struct Caller {
     pub(super) request: RequestId,
     /// Its key's id.
     pub(super) key: ApiKeyId,
+    /// From where it calls.
+    pub(super) address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -79,47 +90,70 @@ impl FromRequestParts<Web> for Caller {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refused> {
-        with_scope(parts, web, MANAGE).await
+        let known = Known::from_request_parts(parts, web).await?;
+        known.allowed(MANAGE)?;
+        Ok(known.caller)
     }
 }
 
-/// A caller whose key was checked and may read credentials.
-pub(super) struct Trusted(pub(super) Caller);
+/// A caller whose key exists. What it may do is still to be asked, so that whoever writes down who asked can do so.
+pub(super) struct Known {
+    caller: Caller,
+    scopes: Vec<String>,
+    revoked: bool,
+}
 
-impl FromRequestParts<Web> for Trusted {
+impl Known {
+    /// The caller, to write down who asked.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The caller, if its key may do what this scope allows.
+    pub(super) fn may(&self, scope: &str) -> Result<&Caller, Envelope> {
+        if self.revoked {
+            return Err(Kind::InvalidCredentials.detail(UNKNOWN_KEY));
+        }
+        if self.scopes.iter().any(|known| known == scope) {
+            return Ok(&self.caller);
+        }
+        let option = match scope {
+            CREDENTIALS => " --credentials",
+            AUDIT => " --audit",
+            _ => "",
+        };
+        let detail = format!(
+            "this key lacks the scope {scope}; make one that has it with: vestibule keys create --name NAME{option}"
+        );
+        Err(Kind::InsufficientPrivileges.detail(detail))
+    }
+
+    /// The same as a refusal.
+    pub(super) fn allowed(&self, scope: &str) -> Result<&Caller, Refused> {
+        self.may(scope).map_err(|envelope| self.caller.refuse(envelope))
+    }
+}
+
+const UNKNOWN_KEY: &str =
+    "this API key is unknown or was revoked; make one with: vestibule keys create --name NAME";
+
+impl FromRequestParts<Web> for Known {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refused> {
-        with_scope(parts, web, CREDENTIALS).await.map(Self)
-    }
-}
-
-/// The caller, if their key may do what this scope allows.
-async fn with_scope(parts: &Parts, web: &Web, scope: &str) -> Result<Caller, Refused> {
-    let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
-    let refuse = |envelope| refused(Some(&request), envelope);
-    let Some(key) = key(&parts.headers) else {
-        let detail = "send your API key as X-API-KEY, or as Authorization: Bearer";
-        return Err(refuse(Kind::MissingCredentials.detail(detail)));
-    };
-    match web.connect.authenticate(&key).await {
-        Ok(Some(key)) if key.scopes.iter().any(|known| known == scope) => {
-            web.limits.spend_key(&key.id).map_err(refuse)?;
-            Ok(Caller { request, key: key.id })
-        }
-        Ok(Some(_)) => {
-            let option = if scope == CREDENTIALS { " --credentials" } else { "" };
-            let detail = format!(
-                "this key lacks the scope {scope}; make one that has it with: vestibule keys create --name NAME{option}"
-            );
-            Err(refuse(Kind::InsufficientPrivileges.detail(detail)))
-        }
-        Ok(None) => {
-            let detail =
-                "this API key is unknown or was revoked; make one with: vestibule keys create --name NAME";
-            Err(refuse(Kind::InvalidCredentials.detail(detail)))
-        }
-        Err(error) => Err(refuse(envelope(error, &PLAIN, &request))),
+        let request = parts.extensions.get::<RequestId>().cloned().unwrap_or(RequestId(String::new()));
+        let refuse = |envelope| refused(Some(&request), envelope);
+        let Some(key) = key(&parts.headers) else {
+            let detail = "send your API key as X-API-KEY, or as Authorization: Bearer";
+            return Err(refuse(Kind::MissingCredentials.detail(detail)));
+        };
+        let found = web.connect.known_key(&key).await;
+        let found = found.map_err(|error| refuse(envelope(error, &PLAIN, &request)))?;
+        let key = found.ok_or_else(|| refuse(Kind::InvalidCredentials.detail(UNKNOWN_KEY)))?;
+        web.limits.spend_key(&key.id).map_err(refuse)?;
+        let address = parts.extensions.get::<Client>().map(|client| client.0);
+        let caller = Caller { request, key: key.id, address };
+        Ok(Self { caller, scopes: key.scopes, revoked: key.revoked_at.is_some() })
     }
 }
 

@@ -130,11 +130,19 @@ pub(super) fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The client's address, for whoever writes down who asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client(pub(super) IpAddr);
+
 /// Lets a request pass when its address has a budget left.
-pub(super) async fn per_address(State(web): State<Web>, request: Request, next: Next) -> Response {
+pub(super) async fn per_address(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let limits = &web.limits;
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let client = peer.and_then(|peer| limits.client(peer, request.headers()));
+    // A trusted proxy that names nobody is a client itself.
+    if let Some(address) = client.or(peer) {
+        request.extensions_mut().insert(Client(address.to_canonical()));
+    }
     let spent = match (&limits.addresses, client) {
         (Some(addresses), Some(client)) => addresses.spend(&counted(client)),
         _ => Ok(()),

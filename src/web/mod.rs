@@ -2,10 +2,12 @@
 //! makes one call to a use case and translates back; it holds no rule and no SQL.
 
 mod api;
+mod audit;
 mod credentials;
 mod document;
 mod extract;
 mod front;
+mod import;
 mod limits;
 mod listen;
 mod metrics;
@@ -94,6 +96,8 @@ impl Web {
         let hosted = Router::new()
             .merge(postpress::routes())
             .merge(credentials::routes())
+            .merge(audit::routes())
+            .merge(import::routes())
             .merge(riposte::routes())
             .merge(steps::routes())
             .merge(wizard::routes())

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 use super::Web;
-use super::api::{Caller, Refused, Spelling, reply};
+use super::api::{Caller, Refused, Spelling, json_body, reply};
 use super::extract::Segment;
 use super::repeats;
 use crate::connect::{AccountView, CreatedSession, Goal, NewSession, SessionView};
@@ -31,6 +31,7 @@ pub(super) fn routes() -> Router<Web> {
         Router::new()
             .route("/hosted/accounts/link", post(create).get(list_links))
             .route("/hosted/accounts/link/{id}", get(read_link).delete(cancel_link))
+            .route("/hosted/accounts/link/{id}/finish", post(finish))
             .route("/accounts", get(list_accounts).post(not_served))
             .route(
                 "/accounts/{id}",
@@ -98,6 +99,7 @@ pub fn new_session(asked: LinkRequest) -> Option<NewSession> {
         failure_redirect_url: asked.failure_redirect_url,
         bypass_success_screen: asked.bypass_success_screen,
         force_consent: false,
+        require_finish: asked.require_finish,
     };
     let (dialect, told) = (Dialect::Postpress, words::TOLD.to_vec());
     Some(NewSession { dialect, goal, expires_at: asked.expires_at, told, request })
@@ -122,6 +124,23 @@ async fn cancel_link(State(web): State<Web>, caller: Caller, Segment(id): Segmen
     let id = session_id(&caller, &id)?;
     let view = web.connect.revoke_session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
     Ok(reply(StatusCode::OK, &words::link_cancelled(view.session.id.as_str())))
+}
+
+/// Redeems the code that the browser brought: 200; 422 when it was redeemed before or ran out.
+async fn finish(
+    State(web): State<Web>,
+    caller: Caller,
+    Segment(id): Segment,
+    request: Request<Body>,
+) -> Answer {
+    let id = session_id(&caller, &id)?;
+    let body = json_body(&caller.request, request).await?;
+    let (code, unknown) = words::read_finish(&body).map_err(|envelope| caller.refuse(envelope))?;
+    web.notice(&unknown);
+    let done = web.connect.finish(&id, code.reveal()).await;
+    let done = done.map_err(|error| caller.fail(error, &SPELLING))?;
+    let said = words::finished(id.as_str(), done.account.as_str(), done.repaired, done.name.as_deref());
+    Ok(reply(StatusCode::OK, &said))
 }
 
 async fn list_accounts(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {

@@ -1,4 +1,4 @@
-//! Writing down what time alone has brought about, links that ran out, and removing what was kept long enough.
+//! Writing down what time alone has brought about, links that ran out and sign-ins that nobody finished, and removing what was kept long enough.
 
 use std::time::Duration;
 
@@ -28,6 +28,13 @@ async fn expire(connect: &Connect, mut stop: watch::Receiver<bool>) {
             Ok(BATCH) => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "expired links could not be written down"),
+        }
+        match connect.give_up_finishes(i64::try_from(BATCH).unwrap_or(i64::MAX)).await {
+            Ok(BATCH) => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, "sign-ins that nobody finished could not be given up")
+            }
         }
         if let Err(error) = connect.forget_parked().await {
             tracing::warn!(error = %error, "what people brought back and nobody took out could not be removed");

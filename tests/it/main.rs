@@ -16,6 +16,7 @@ mod parts;
 #[allow(dead_code, reason = "the harness is a library for the tests beside it")]
 mod app;
 mod callers;
+mod finish;
 mod oauth;
 mod operators;
 mod proofs;

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::tags::{RULE, link_tag, slugs};
 use crate::dialects::envelope::Envelope;
-use crate::dialects::fields::Fields;
+use crate::dialects::fields::{Fields, finish_code};
 use crate::kernel::clock::Millis;
+use crate::kernel::secret::Secret;
 use crate::kernel::words::SessionState;
 
 /// What a link is for.
@@ -43,6 +44,8 @@ pub struct LinkRequest {
     pub failure_redirect_url: Option<String>,
     /// Whether our success page is skipped.
     pub bypass_success_screen: bool,
+    /// Whether the account waits until the backend redeems the code that the browser carries home.
+    pub require_finish: bool,
     /// Fields that mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -106,8 +109,13 @@ pub fn read_link(body: &Value) -> Result<LinkRequest, Envelope> {
         success_redirect_url: fields.url("success_redirect_url"),
         failure_redirect_url: fields.url("failure_redirect_url"),
         bypass_success_screen: fields.boolean("bypass_success_screen").unwrap_or(false),
+        require_finish: fields.boolean("require_finish").unwrap_or(false),
         unknown: Vec::new(),
     };
+    if request.require_finish && body.get("success_redirect_url").is_none_or(Value::is_null) {
+        fields
+            .missing("success_redirect_url", "with require_finish the browser carries the finish code there");
+    }
     for name in NOT_OURS {
         fields.ignored(name);
     }
@@ -181,7 +189,7 @@ pub struct LinkWords<'a> {
     pub ended_at: Option<Millis>,
 }
 
-/// A session as its backend reads it. `status` is one of `OPEN CONNECTED CANCELLED FAILED EXPIRED REVOKED`;
+/// A session as its backend reads it. `status` is one of `OPEN FINISHING CONNECTED CANCELLED FAILED EXPIRED REVOKED`;
 /// `cause` says why it ended, or what last went wrong while it is open.
 pub fn link(words: &LinkWords<'_>) -> Value {
     json!({
@@ -208,6 +216,20 @@ pub fn link_list(items: Vec<Value>, cursor: Value) -> Value {
 /// The reply to taking a link back.
 pub fn link_cancelled(id: &str) -> Value {
     json!({ "object": "HostedAuthLinkCancelled", "id": id })
+}
+
+/// Reads the body of `POST /v1/hosted/accounts/link/{id}/finish`: the code, and the members nobody knows.
+///
+/// # Errors
+/// An envelope that names what is wrong.
+pub fn read_finish(body: &Value) -> Result<(Secret, Vec<String>), Envelope> {
+    finish_code(body, "finish_code")
+}
+
+/// The reply to a redeemed code: what `notify_url` is told.
+pub fn finished(session: &str, account: &str, repaired: bool, name: Option<&str>) -> Value {
+    let status = if repaired { "RECONNECTED" } else { "CREATION_SUCCESS" };
+    json!({ "object": "HostedAuthFinished", "id": session, "status": status, "account_id": account, "name": name })
 }
 
 #[cfg(test)]
@@ -281,6 +303,21 @@ mod tests {
         assert!(!detail.contains("providers"));
         assert!(read_link(&json!({})).unwrap_err().detail.unwrap().contains("type is required"));
         assert!(read_link(&json!([1])).unwrap_err().detail.unwrap().contains("JSON object"));
+    }
+
+    #[test]
+    fn a_code_needs_a_way_home() {
+        let told = |home: Value| {
+            read_link(&body(|body| {
+                body["require_finish"] = json!(true);
+                body["success_redirect_url"] = home;
+            }))
+        };
+        assert!(told(json!("https://app.example.com/done")).unwrap().require_finish);
+        let refused = told(Value::Null).unwrap_err();
+        assert_eq!(refused.kind, "errors/missing_parameters");
+        assert!(refused.detail.unwrap().contains("success_redirect_url is required"));
+        assert!(read_finish(&json!({})).unwrap_err().detail.unwrap().contains("finish_code is required"));
     }
 
     #[test]

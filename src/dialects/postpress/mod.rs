@@ -7,7 +7,10 @@ mod page;
 mod tags;
 
 pub use accounts::{AccountWords, account, account_deleted, account_list};
-pub use link::{LinkGoal, LinkRequest, LinkWords, link, link_cancelled, link_created, link_list, read_link};
+pub use link::{
+    LinkGoal, LinkRequest, LinkWords, finished, link, link_cancelled, link_created, link_list, read_finish,
+    read_link,
+};
 pub use notify::{TOLD, notify_body};
 pub use page::{Page, next_cursor, read_page};
 pub use tags::{account_type, link_tag, slugs};

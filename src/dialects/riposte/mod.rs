@@ -11,6 +11,6 @@ pub use events::{TOLD, Telling, event_body};
 pub use names::{provider_name, slug};
 pub use page::{Paged, read_page};
 pub use sessions::{
-    SessionRequest, SessionWords, StartRequest, read_session, read_start, session, session_cancelled,
-    session_created, session_list, started,
+    SessionRequest, SessionWords, StartRequest, read_finish, read_session, read_start, session,
+    session_cancelled, session_created, session_finished, session_list, started,
 };

@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use super::names::{RULE, SLUGS, provider_name, slug};
 use super::page::Paged;
 use crate::dialects::envelope::Envelope;
-use crate::dialects::fields::Fields;
+use crate::dialects::fields::{Fields, finish_code};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::AccountId;
+use crate::kernel::secret::Secret;
 use crate::kernel::words::SessionState;
 
 /// How long a session lives when its backend does not say, in minutes.
@@ -34,6 +35,8 @@ pub struct SessionRequest {
     pub notify_url: Option<String>,
     /// Whether the provider must ask for consent again.
     pub force_consent: bool,
+    /// Whether the account waits until the backend redeems the code that the browser carries home.
+    pub require_finish: bool,
     /// Fields that mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -66,6 +69,7 @@ pub fn read_session(body: &Value) -> Result<SessionRequest, Envelope> {
         user_label: fields.text("userLabel", 200).map(str::to_owned),
         notify_url: fields.url("notifyUrl"),
         force_consent: fields.boolean("forceConsent").unwrap_or(false),
+        require_finish: fields.boolean("requireFinish").unwrap_or(false),
         unknown: Vec::new(),
     };
     request.unknown = fields.end()?;
@@ -207,6 +211,19 @@ pub fn session_list(items: Vec<Value>, page: Paged, total: i64) -> Value {
     json!({ "sessions": items, "pagination": page.told(total) })
 }
 
+/// Reads the body of `POST /auth/sessions/{code}/finish`: the finish code, and the members nobody knows.
+///
+/// # Errors
+/// An envelope that names what is wrong.
+pub fn read_finish(body: &Value) -> Result<(Secret, Vec<String>), Envelope> {
+    finish_code(body, "finishCode")
+}
+
+/// The reply to a redeemed finish code.
+pub fn session_finished(code: &str, account: &str, custom_user_id: Option<&str>) -> Value {
+    json!({ "success": true, "code": code, "accountId": account, "customUserId": custom_user_id })
+}
+
 /// The reply to `DELETE /auth/sessions/{code}`.
 pub fn session_cancelled(code: &str) -> Value {
     json!({ "success": true, "code": code })
@@ -251,8 +268,17 @@ mod tests {
             "expiresInMinutes": 0.5,
             "customUserId": "acc_01J00000000000000000000000",
             "forceConsent": "perhaps",
+            "requireFinish": 1,
         }));
-        for name in ["redirectUri", "provider", "email", "expiresInMinutes", "customUserId", "forceConsent"] {
+        for name in [
+            "redirectUri",
+            "provider",
+            "email",
+            "expiresInMinutes",
+            "customUserId",
+            "forceConsent",
+            "requireFinish",
+        ] {
             assert!(detail.contains(name), "{name}: {detail}");
         }
         assert!(refused(json!({})).contains("redirectUri is required"));

@@ -44,24 +44,30 @@ pub fn person(claims: &Claims) -> Person {
 /// Asks Google with the new token whose it is.
 ///
 /// # Errors
-/// When it does not say, or says somebody else.
-pub async fn userinfo(
-    cx: &Context,
-    places: &Places,
-    tokens: &Tokens,
-    person: &Person,
-) -> Result<Userinfo, Refusal> {
+/// When it does not say.
+pub async fn userinfo(cx: &Context, places: &Places, tokens: &Tokens) -> Result<Userinfo, Refusal> {
     let reply = endpoint::get(cx, &places.userinfo, Some(&tokens.access), endpoint::USERINFO).await?;
     if !reply.status.is_success() {
         return Err(Refusal::invalid("userinfo_refused"));
     }
-    let info: Userinfo =
-        serde_json::from_slice(&reply.body).map_err(|_| Refusal::invalid("userinfo_not_json"))?;
-    same(person, &info)?;
-    Ok(info)
+    serde_json::from_slice(&reply.body).map_err(|_| Refusal::invalid("userinfo_not_json"))
 }
 
-fn same(person: &Person, info: &Userinfo) -> Result<(), Refusal> {
+/// Whose a token is by the answer alone.
+///
+/// # Errors
+/// When it does not say.
+pub fn person_of(info: &Userinfo) -> Result<Person, Refusal> {
+    let id = info.sub.clone().filter(|sub| (1..=255).contains(&sub.len()) && sub.is_ascii());
+    let identity = id.ok_or(Refusal::invalid("userinfo_sub"))?;
+    Ok(merge(Person { identity, tenant: None, address: None, login: None, name: None }, info))
+}
+
+/// Whether it is about the person whom the ID token names.
+///
+/// # Errors
+/// When it is not.
+pub fn same(person: &Person, info: &Userinfo) -> Result<(), Refusal> {
     let same = info.sub.as_deref() == Some(&*person.identity);
     if same { Ok(()) } else { Err(Refusal::invalid("userinfo_sub")) }
 }

@@ -18,13 +18,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Context, Credentials, Finding, Next, Profile, Provider, Renewed, State,
-    Trouble,
+    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, Profile, Provider,
+    Renewed, State, Trouble,
 };
 
 use super::oauth;
 use super::oauth::endpoint;
-use super::oauth::grant::Grant;
+use super::oauth::grant::{Grant, Mail, Server};
 use super::oauth::keys::Keys;
 use super::oauth::metadata::Metadata;
 use super::oauth::party::Party;
@@ -40,12 +40,21 @@ const VOICE: Voice = Voice { slug: "google", name: "Google" };
 
 const SPELLING: Spelling = Spelling {
     words: |word| match word {
-        "mail" => Some((Need::Mail, &["https://mail.google.com/"])),
+        "mail" => Some((Need::Mail, &[MAIL])),
         "calendar" => Some((Need::Calendar, &["https://www.googleapis.com/auth/calendar"])),
         "contacts" => Some((Need::Contacts, &["https://www.googleapis.com/auth/contacts"])),
         _ => None,
     },
     canonical,
+};
+
+/// The scope that opens a mailbox to IMAP and SMTP.
+const MAIL: &str = "https://mail.google.com/";
+
+/// The servers of all its mailboxes (https://developers.google.com/workspace/gmail/imap/imap-smtp).
+const SERVERS: Mail = Mail {
+    imap: Server { host: "imap.gmail.com", port: 993, encryption: "tls" },
+    smtp: Server { host: "smtp.gmail.com", port: 465, encryption: "tls" },
 };
 
 /// Scopes that Google gives back under another of their names.
@@ -121,7 +130,10 @@ impl Provider for Google {
     }
 
     fn credentials(&self, secret: &State, _profile: &Profile) -> Result<Credentials, Trouble> {
-        Ok(Grant::read(secret.clone())?.credentials())
+        let grant = Grant::read(secret.clone())?;
+        let opens = grant.scopes.iter().any(|scope| canonical(scope) == MAIL);
+        let missing = self.wanted.absent(&grant.scopes, SPELLING);
+        Ok(grant.credentials(missing, opens.then_some(&SERVERS)))
     }
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
@@ -143,6 +155,10 @@ impl Provider for Google {
             return Ok(());
         }
         Err(Refusal::unavailable("revoke_refused").trouble())
+    }
+
+    async fn import(&self, cx: &Context, brought: Brought) -> Result<Imported, Trouble> {
+        oauth::import::prove(self, cx, &brought).await
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

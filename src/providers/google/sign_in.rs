@@ -65,13 +65,21 @@ impl House for Google {
         Ok(claims::person(claims))
     }
 
+    async fn person_of(&self, cx: &Context, tokens: &Tokens) -> Result<Person, Refusal> {
+        claims::person_of(&claims::userinfo(cx, &self.places, tokens).await?)
+    }
+
     async fn confirm(
         &self,
         cx: &Context,
         tokens: &Tokens,
         person: Person,
     ) -> Result<Person, (Person, Refusal)> {
-        match claims::userinfo(cx, &self.places, tokens, &person).await {
+        let info = match claims::userinfo(cx, &self.places, tokens).await {
+            Ok(info) => claims::same(&person, &info).map(|()| info),
+            Err(refusal) => Err(refusal),
+        };
+        match info {
             Ok(info) => Ok(claims::merge(person, &info)),
             Err(refusal) => Err((person, refusal)),
         }

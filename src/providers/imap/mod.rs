@@ -8,6 +8,7 @@ mod discover;
 #[cfg(fuzzing)]
 pub(super) mod fuzzing;
 mod given;
+mod import;
 mod outcome;
 mod place;
 mod probe;
@@ -22,7 +23,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::contract::{About, Answer, Begin, Context, Credentials, Next, Profile, Provider, State, Trouble};
+use crate::contract::{
+    About, Answer, Begin, Brought, Context, Credentials, Imported, Next, Profile, Provider, State, Trouble,
+};
 
 use super::section::Section;
 use config::Config;
@@ -68,6 +71,10 @@ impl Provider for Imap {
 
     fn credentials(&self, secret: &State, _profile: &Profile) -> Result<Credentials, Trouble> {
         outcome::credentials(secret)
+    }
+
+    async fn import(&self, cx: &Context, brought: Brought) -> Result<Imported, Trouble> {
+        self.walk(&import::granting(cx)).import(&brought).await
     }
 }
 

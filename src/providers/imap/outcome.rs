@@ -62,7 +62,7 @@ pub fn credentials(secret: &State) -> Result<Credentials, Trouble> {
     let keys: Keys =
         serde_json::from_value(secret.0.clone()).map_err(|_| Trouble::bug("secret_unreadable"))?;
     let value = json!({ "type": "password", "imap": keys.imap, "smtp": keys.smtp });
-    Ok(Credentials { value, expires_at: None })
+    Ok(Credentials { value, expires_at: None, missing: Vec::new() })
 }
 
 /// The servers an account was connected with; `None` when its details do not say.

@@ -20,13 +20,13 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Context, Credentials, Finding, Next, Profile, Provider, Renewed, State,
-    Trouble,
+    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, Profile, Provider,
+    Renewed, State, Trouble,
 };
 use crate::kernel::clock::Millis;
 
 use super::oauth;
-use super::oauth::grant::Grant;
+use super::oauth::grant::{Grant, Mail, Server};
 use super::oauth::keys::Keys;
 use super::oauth::party::Party;
 use super::oauth::scopes::Wanted;
@@ -57,6 +57,21 @@ struct Microsoft {
     secret_expires: Option<Millis>,
 }
 
+/// The mail servers of the cloud that is signed in to here, for an account of this tenant
+/// (https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth).
+fn servers(login: &str, tenant: Option<&str>) -> Mail {
+    let (imap, smtp) = match login {
+        "login.microsoftonline.us" => ("outlook.office365.us", "smtp.office365.us"),
+        "login.partner.microsoftonline.cn" => ("partner.outlook.cn", "smtp.partner.outlook.cn"),
+        _ if tenant == Some(tenant::PERSONAL) => ("outlook.office365.com", "smtp-mail.outlook.com"),
+        _ => ("outlook.office365.com", "smtp.office365.com"),
+    };
+    Mail {
+        imap: Server { host: imap, port: 993, encryption: "tls" },
+        smtp: Server { host: smtp, port: 587, encryption: "starttls" },
+    }
+}
+
 /// Builds it from its section; `None` while it has no client.
 ///
 /// # Errors
@@ -82,8 +97,7 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
         metadata: None,
         issuer: claims::template(&base),
     };
-    let scope = scopes::SIGN_IN.into_iter().chain(config.wanted.names());
-    let scope = scope.collect::<Vec<_>>().join(" ");
+    let scope = scopes::asking(config.wanted.names());
     Ok(Some(Arc::new(Microsoft {
         about,
         party,
@@ -121,11 +135,20 @@ impl Provider for Microsoft {
     }
 
     fn credentials(&self, secret: &State, _profile: &Profile) -> Result<Credentials, Trouble> {
-        Ok(Grant::read(secret.clone())?.credentials())
+        let grant = Grant::read(secret.clone())?;
+        let opens =
+            grant.scopes.iter().any(|scope| (scopes::SPELLING.canonical)(scope) == "imap.accessasuser.all");
+        let missing = self.wanted.absent(&grant.scopes, scopes::SPELLING);
+        let servers = servers(self.base.host_str().unwrap_or_default(), grant.tenant.as_deref());
+        Ok(grant.credentials(missing, opens.then_some(&servers)))
     }
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
         oauth::renewal::renew(self, cx, secret).await
+    }
+
+    async fn import(&self, cx: &Context, brought: Brought) -> Result<Imported, Trouble> {
+        oauth::import::prove(self, cx, &brought).await
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

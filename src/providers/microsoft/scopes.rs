@@ -8,6 +8,11 @@ use super::super::oauth::scopes::{Need, Spelling, Wanted};
 /// About the sign-in itself; always asked for, and of no service.
 pub const SIGN_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
+/// These scopes after those of the sign-in, in one text.
+pub fn asking<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
+    SIGN_IN.into_iter().chain(scopes).collect::<Vec<_>>().join(" ")
+}
+
 /// Exchange Online, as the word `imap` names it.
 const EXCHANGE: &str = "https://outlook.office.com/";
 

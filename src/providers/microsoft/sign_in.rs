@@ -89,6 +89,16 @@ impl House for Microsoft {
         Some(held.unwrap_or_else(|| self.scope.clone()))
     }
 
+    fn proving(&self, said: Option<&[String]>) -> Vec<String> {
+        match said.and_then(|said| scopes::of_grant(said, &self.wanted, &self.graph)) {
+            Some(known) => vec![known],
+            None => {
+                let least = self.wanted.required.iter().map(|scope| &*scope.name);
+                vec![self.scope.clone(), scopes::asking(least)]
+            }
+        }
+    }
+
     fn issuer(&self, claims: &Claims, key: &Key) -> Result<(), Refusal> {
         claims::issuer_of(claims, key, &self.party.issuer, &self.tenant)
     }

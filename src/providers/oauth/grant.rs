@@ -109,9 +109,10 @@ impl Grant {
         self.refresh_token.as_ref().unwrap_or(&self.access_token)
     }
 
-    /// What a backend acts with: `access_token` with its `token_type`, `expires_at` (RFC 3339), `scopes` and `login`.
-    pub fn credentials(&self) -> Credentials {
-        let value = json!({
+    /// What a backend acts with: `access_token` with its `token_type`, `expires_at` (RFC 3339), `scopes` and `login`; and,
+    /// where the token opens a mailbox, `mail` with the servers that take it by SASL XOAUTH2.
+    pub fn credentials(&self, missing: Vec<String>, mail: Option<&Mail>) -> Credentials {
+        let mut value = json!({
             "type": "oauth",
             "access_token": self.access_token,
             "token_type": self.token_type,
@@ -119,8 +120,37 @@ impl Grant {
             "scopes": self.scopes,
             "login": self.login,
         });
-        Credentials { value, expires_at: Some(self.expires_at) }
+        if let Some(Mail { imap, smtp }) = mail {
+            let server = |server: &Server| json!({ "host": server.host, "port": server.port, "encryption": server.encryption });
+            value["mail"] = json!({
+                "mechanism": "XOAUTH2",
+                "login": self.login,
+                "imap": server(imap),
+                "smtp": server(smtp),
+            });
+        }
+        Credentials { value, expires_at: Some(self.expires_at), missing }
     }
+}
+
+/// A mail server that takes access tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    /// Its name.
+    pub host: &'static str,
+    /// The port.
+    pub port: u16,
+    /// `tls` from the first byte, or `starttls`.
+    pub encryption: &'static str,
+}
+
+/// Where a provider's mailboxes are read and sent from.
+#[derive(Clone, Copy, Debug)]
+pub struct Mail {
+    /// Reading.
+    pub imap: Server,
+    /// Sending.
+    pub smtp: Server,
 }
 
 #[cfg(test)]
@@ -144,7 +174,7 @@ mod tests {
     #[test]
     fn a_backend_gets_the_access_token_and_never_the_one_for_renewing() {
         let grant = Grant::new(&tokens("at", Some("rt")), vec!["mail".into()], Millis(0), &HOLDER);
-        let credentials = grant.credentials();
+        let credentials = grant.credentials(Vec::new(), None);
         assert_eq!(credentials.expires_at, Some(Millis(3_600_000)));
         let expected = json!({
             "type": "oauth", "access_token": "at", "token_type": "Bearer", "expires_at": "1970-01-01T01:00:00.000Z",
@@ -152,6 +182,16 @@ mod tests {
         });
         assert_eq!(credentials.value, expected);
         assert!(!format!("{grant:?}").contains("rt\""));
+        let server = |host, port| Server { host, port, encryption: "tls" };
+        let mail = Mail { imap: server("imap.example", 993), smtp: server("smtp.example", 465) };
+        let credentials = grant.credentials(vec!["more".into()], Some(&mail));
+        assert_eq!(credentials.missing, ["more"]);
+        let expected = json!({
+            "mechanism": "XOAUTH2", "login": "ada@example.org",
+            "imap": { "host": "imap.example", "port": 993, "encryption": "tls" },
+            "smtp": { "host": "smtp.example", "port": 465, "encryption": "tls" },
+        });
+        assert_eq!(credentials.value["mail"], expected);
     }
 
     #[test]

@@ -92,6 +92,12 @@ pub trait House: Sync {
         None
     }
 
+    /// What to name when a grant that was given elsewhere is proved, in the order to try; `said` is what its backend knows to
+    /// be granted. Nothing where scopes need not be named.
+    fn proving(&self, _said: Option<&[String]>) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether an ID token comes from it.
     ///
     /// # Errors
@@ -103,6 +109,14 @@ pub trait House: Sync {
     /// # Errors
     /// When it does not name the account.
     fn person(&self, claims: &Claims) -> Result<Person, Refusal>;
+
+    /// Whose a token is that came without an ID token, by asking with it: the token came from the provider to us.
+    ///
+    /// # Errors
+    /// When the provider does not say so.
+    async fn person_of(&self, _cx: &Context, _tokens: &Tokens) -> Result<Person, Refusal> {
+        Err(Refusal::invalid("id_token_missing"))
+    }
 
     /// Tries the new token and adds what it tells of the person.
     ///

@@ -100,8 +100,8 @@ enum Audience {
 pub struct Expected<'a> {
     /// For whom.
     pub client_id: &'a str,
-    /// About which sign-in.
-    pub nonce: &'a str,
+    /// About which sign-in; `None` where nobody was sent to sign in, and the token came with a renewal.
+    pub nonce: Option<&'a str>,
     /// By whom, as this provider writes it, and signed with a key that may speak for that issuer.
     pub issuer: &'a (dyn Fn(&Claims, &Key) -> Result<(), Refusal> + Sync),
 }
@@ -181,10 +181,10 @@ fn believe(parts: &Parts<'_>, set: &KeySet, expected: &Expected<'_>, now: Millis
     if issued.max(at(claims.nbf).unwrap_or(i64::MIN)) > now.0.saturating_add(SKEW) {
         return refuse("id_token_in_future");
     }
-    match claims.nonce.as_deref() {
-        None => return refuse("id_token_nonce_missing"),
-        Some(nonce) if nonce != expected.nonce => return refuse("id_token_nonce"),
-        Some(_) => {}
+    match (expected.nonce, claims.nonce.as_deref()) {
+        (Some(_), None) => return refuse("id_token_nonce_missing"),
+        (Some(expected), Some(nonce)) if nonce != expected => return refuse("id_token_nonce"),
+        _ => {}
     }
     let subject = claims.subject();
     if subject.is_empty() || subject.len() > 255 || !subject.is_ascii() {

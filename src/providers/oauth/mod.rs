@@ -11,6 +11,7 @@ pub mod fuzzing;
 pub mod grant;
 pub mod house;
 pub mod id_token;
+pub mod import;
 pub mod json;
 pub mod keys;
 pub mod metadata;

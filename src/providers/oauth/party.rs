@@ -165,7 +165,45 @@ impl Party {
         issuer: &(dyn Fn(&Claims, &super::keys::Key) -> Result<(), Refusal> + Sync),
     ) -> Result<Claims, Refusal> {
         let token = redeemed.tokens.id_token.as_ref().ok_or(Refusal::invalid("id_token_missing"))?;
-        let expected = Expected { client_id: &self.client_id, nonce: trip.nonce.reveal(), issuer };
+        let expected = Expected { client_id: &self.client_id, nonce: Some(trip.nonce.reveal()), issuer };
         id_token::judge(cx, &self.keys, Arc::clone(&redeemed.keys), token.reveal(), &expected).await
+    }
+
+    /// Proves a refresh token that was given to us elsewhere by renewing with it once. What comes back carries it on.
+    ///
+    /// # Errors
+    /// Why there are no tokens.
+    pub async fn prove(
+        &self,
+        cx: &Context,
+        refresh: Secret,
+        more: &[(&str, &str)],
+    ) -> Result<Redeemed, Unredeemed> {
+        let keys = self.keys.get(cx).await?;
+        let asked = cx.clock.now();
+        match self.renew(cx, &refresh, more).await? {
+            Outcome::Granted(mut tokens) => {
+                tokens.refresh.get_or_insert(refresh);
+                Ok(Redeemed { tokens: *tokens, asked, keys })
+            }
+            Outcome::Denied(denial) => Err(Unredeemed::Denied(denial)),
+        }
+    }
+
+    /// Judges the ID token that came with a renewal; `None` where none came. Nobody was sent to sign in, so that it is
+    /// about no sign-in of ours (OpenID Connect Core 12.2).
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub async fn judge_renewed(
+        &self,
+        cx: &Context,
+        redeemed: &Redeemed,
+        issuer: &(dyn Fn(&Claims, &super::keys::Key) -> Result<(), Refusal> + Sync),
+    ) -> Result<Option<Claims>, Refusal> {
+        let Some(token) = &redeemed.tokens.id_token else { return Ok(None) };
+        let expected = Expected { client_id: &self.client_id, nonce: None, issuer };
+        let keys = Arc::clone(&redeemed.keys);
+        id_token::judge(cx, &self.keys, keys, token.reveal(), &expected).await.map(Some)
     }
 }

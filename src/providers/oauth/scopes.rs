@@ -94,6 +94,12 @@ impl Wanted {
         self.required.iter().chain(&self.optional).map(|scope| scope.name.as_str())
     }
 
+    /// What of it is not among these scopes, required or optional, as it is sent.
+    pub fn absent(&self, granted: &[String], spelling: Spelling) -> Vec<String> {
+        let Verdict { missing, lacking, .. } = self.compare(Some(granted), spelling);
+        missing.into_iter().chain(lacking).map(|scope| scope.name).collect()
+    }
+
     /// What of it was granted. A reply that names no scopes grants what was asked for (RFC 6749, 5.1).
     pub fn compare(&self, granted: Option<&[String]>, spelling: Spelling) -> Verdict {
         let Some(granted) = granted else {

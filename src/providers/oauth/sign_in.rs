@@ -134,7 +134,11 @@ fn settle(house: &dyn House, cx: &Context, mut place: Place, granted: Granted) -
     Ok(Next::Unfit { step, state, signed })
 }
 
-fn connected(
+/// An account of what was granted to this person.
+///
+/// # Errors
+/// None that could happen; plain values always become JSON.
+pub fn connected(
     house: &dyn House,
     redeemed: &Redeemed,
     person: Person,

@@ -72,7 +72,7 @@ fn judge(token: &str, set: &KeySet) -> Result<Claims, &'static str> {
         "https://id.example" => Ok(()),
         _ => Err(Refusal::invalid("id_token_issuer")),
     };
-    let expected = Expected { client_id: "us", nonce: "n", issuer: &issuer };
+    let expected = Expected { client_id: "us", nonce: Some("n"), issuer: &issuer };
     check(token, set, &expected, Millis(NOW * 1000)).map_err(|refusal| refusal.code)
 }
 

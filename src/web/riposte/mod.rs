@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<Web> {
         .route("/auth/sessions", post(sessions::create).get(sessions::list))
         .route("/auth/sessions/{code}", get(sessions::read).delete(sessions::cancel))
         .route("/auth/sessions/{code}/start", post(sessions::start))
+        .route("/auth/sessions/{code}/finish", post(sessions::finish))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(accounts::read).delete(accounts::delete))
 }
@@ -35,6 +36,7 @@ const SPELLING: Spelling = Spelling {
         "providers" => "provider",
         "notify_url" => "notifyUrl",
         "success_redirect_url" => "redirectUri",
+        "finish_code" => "finishCode",
         other => other,
     },
     provider: words::provider_name,

@@ -56,6 +56,7 @@ fn new_session(web: &Web, asked: words::SessionRequest) -> NewSession {
         failure_redirect_url: Some(asked.redirect_uri),
         bypass_success_screen: true,
         force_consent: asked.force_consent,
+        require_finish: asked.require_finish,
     };
     NewSession {
         dialect: Dialect::Riposte,
@@ -90,6 +91,23 @@ pub(super) async fn cancel(State(web): State<Web>, caller: Caller, Segment(code)
     let id = id(&code).ok_or_else(|| caller.refuse(missing()))?;
     let view = web.connect.revoke_session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
     Ok(reply(StatusCode::OK, &words::session_cancelled(view.session.id.as_str())))
+}
+
+/// `POST /auth/sessions/{code}/finish`: redeems the code that the browser brought.
+pub(super) async fn finish(
+    State(web): State<Web>,
+    caller: Caller,
+    Segment(code): Segment,
+    request: Request<Body>,
+) -> Answer {
+    let id = id(&code).ok_or_else(|| caller.refuse(missing()))?;
+    let body = json_body(&caller.request, request).await?;
+    let (proof, unknown) = words::read_finish(&body).map_err(|envelope| caller.refuse(envelope))?;
+    web.notice(&unknown);
+    let done = web.connect.finish(&id, proof.reveal()).await;
+    let done = done.map_err(|error| caller.fail(error, &SPELLING))?;
+    let said = words::session_finished(id.as_str(), done.account.as_str(), done.name.as_deref());
+    Ok(reply(StatusCode::OK, &said))
 }
 
 /// `POST /auth/sessions/{code}/start`: a claim for the caller's browser, keyed by session and state. Its reply sets

@@ -93,5 +93,6 @@ fn mark(view: &View) -> (u8, i64) {
         View::Connected { .. } => (2, 0),
         View::Ended { .. } => (3, 0),
         View::NotYours { .. } => (4, 0),
+        View::Finishing { .. } => (5, 0),
     }
 }

@@ -111,6 +111,9 @@ impl Holder {
             View::Connected { account, provider, profile, repaired } => {
                 Shown::Connected { account: account.as_str(), provider, profile, repaired: *repaired }
             }
+            View::Finishing { provider, code, until } => {
+                Shown::Finishing { provider, code: code.reveal(), until: *until }
+            }
             View::Ended { cause, .. } => Shown::Ended { cause: cause.as_deref() },
             View::NotYours { .. } => return Ok(None),
         };

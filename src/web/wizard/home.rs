@@ -4,10 +4,17 @@ use url::Url;
 
 use crate::connect::Request;
 use crate::kernel::ids::AccountId;
+use crate::kernel::secret::Secret;
 
 /// Where the browser goes when the account is connected: the product's URL, its own query kept, with `account_id`.
 pub(super) fn after_success(request: &Request, account: &AccountId) -> Option<String> {
     with(request.success_redirect_url.as_deref()?, "account_id", account.as_str())
+}
+
+/// Where the browser goes when its backend has still to finish: with `finish_code` and nothing else. The session is not
+/// named, so that a backend has to know it by the person who is signed in there, which is what the code is for.
+pub(super) fn to_finish(request: &Request, code: &Secret) -> Option<String> {
+    with(request.success_redirect_url.as_deref()?, "finish_code", code.reveal())
 }
 
 /// Where the browser goes otherwise, with `error=<stable code>`.

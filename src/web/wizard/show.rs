@@ -115,7 +115,9 @@ impl<'a> Canvas<'a> {
     /// A session that is over, for a browser that has no part in its success.
     pub(super) fn over(&self, state: SessionState, cause: Option<&str>) -> Response {
         let (kind, code) = match state {
-            SessionState::Open | SessionState::Connected => (ProblemKind::Used, "link_used"),
+            SessionState::Open | SessionState::Finishing | SessionState::Connected => {
+                (ProblemKind::Used, "link_used")
+            }
             SessionState::Cancelled => (ProblemKind::Cancelled, "cancelled"),
             SessionState::Failed if cause == Some("too_many_tries") => {
                 (ProblemKind::TooManyTries, "too_many_tries")

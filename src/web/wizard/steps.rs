@@ -249,6 +249,11 @@ fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Res
                 }
             }
         }
+        // Nothing is connected yet, so that nothing says so: the person goes straight home.
+        View::Finishing { code, .. } => match home::to_finish(&session.request, code) {
+            Some(url) => canvas.leave(&url),
+            None => canvas.over(SessionState::Failed, None),
+        },
         View::Ended { state: SessionState::Cancelled, .. } => {
             match home::after_failure(&session.request, "cancelled") {
                 Some(url) => canvas.leave(&url),

@@ -79,7 +79,7 @@ async fn things(app: &App, mailbox: &Mailbox) -> Vec<(&'static str, String)> {
     let (code, state) = session(app).await;
     let (begun, begun_state) = session(app).await;
     vec![
-        ("KEY", app.trusted_key()),
+        ("KEY", app.key_for(&["--credentials", "--audit"])),
         ("ORIGIN", app.url("")),
         ("FRESH", app.link(json!({})).await.id),
         ("OVER", over.id),

@@ -13,6 +13,7 @@ use crate::app::{App, Link, in_an_hour};
 use crate::parts::pgproxy::PgProxy;
 use crate::parts::postgres::{Schema, schema};
 use crate::parts::{READY, eventually_async};
+use crate::stories::Dialect;
 
 /// The id of a session that there is not.
 pub const NOBODY: &str = "authsess_01M82PHGHBGKDEDC0B9CQ0DRNV";
@@ -29,6 +30,7 @@ async fn every_documented_status_is_produced_and_no_other() {
     let app = mailbox.app(&[("DATABASE_URL", &schema.url_at(proxy.port()))]);
     strangers(&mut book, &app, &schema).await;
     let connected = postpress(&mut book, &app, &schema, &mailbox).await;
+    finishes(&mut book, &app, &mailbox).await;
     riposte(&mut book, &app, &schema, &connected).await;
     steps(&mut book, &app, &schema).await;
     pages::walk(&mut book, &app, &schema).await;
@@ -105,7 +107,7 @@ async fn again(
     let calls = || schema.psql("SELECT COUNT(*) FROM idempotent_calls");
     let before = calls();
     let mut blocker = PgConnection::connect(&schema.url()).await.expect("a connection");
-    sqlx::raw_sql("BEGIN; LOCK TABLE sessions IN EXCLUSIVE MODE")
+    sqlx::raw_sql("BEGIN; LOCK TABLE sessions, accounts IN EXCLUSIVE MODE")
         .execute(&mut blocker)
         .await
         .expect("a lock");
@@ -169,6 +171,8 @@ async fn postpress(book: &mut Book, app: &App, schema: &Schema, mailbox: &Mailbo
     let at = [account(0)];
     book.ask(app, "readAccount", 200, Ask { values: &at, ..plain.clone() }).await;
     credentials(book, app, &at).await;
+    audit(book, app).await;
+    import(book, app, schema, mailbox).await;
     book.ask(app, "deleteAccount", 200, Ask { values: &[account(0)], ..plain.clone() }).await;
     let list = book.ask(app, "listRiposteAccounts", 200, plain.clone()).await;
     assert_eq!(list.json()["accounts"].as_array().map(Vec::len), Some(1));
@@ -184,6 +188,68 @@ async fn credentials(book: &mut Book, app: &App, at: &[&str]) {
     book.ask(app, "readCredentials", 200, ask.clone()).await;
     book.ask(app, "readCredentials", 400, Ask { body: r#"{"refresh":"perhaps"}"#, ..ask.clone() }).await;
     book.ask(app, "readCredentials", 404, Ask { values: &[NOBODY], ..ask }).await;
+}
+
+async fn audit(book: &mut Book, app: &App) {
+    let key = app.key_for(&["--audit", "--no-manage"]);
+    let auditor = [("x-api-key", key.as_str())];
+    let ask = Ask { headers: &auditor, ..Ask::default() };
+    let lines = book.ask(app, "listAudit", 200, ask.clone()).await;
+    assert!(lines.json()["items"].as_array().is_some_and(|items| items.len() >= 3), "{}", lines.text());
+    for query in ["?limit=0", "?limit=251", "?cursor=none"] {
+        book.ask(app, "listAudit", 400, Ask { query, ..ask.clone() }).await;
+    }
+}
+
+/// Accounts from elsewhere; what came of it is removed again.
+async fn import(book: &mut Book, app: &App, schema: &Schema, mailbox: &Mailbox) {
+    let mut body = crate::callers::imports::mailbox(mailbox);
+    let first = body.to_string();
+    body["name"] = json!("other");
+    again(book, app, schema, "importAccount", &[], &first, &body.to_string()).await;
+    let key = keyed(app);
+    for body in ["{", "{}", r#"{"provider":"imap","credentials":{}}"#] {
+        book.ask(app, "importAccount", 400, Ask { headers: &key, body, ..Ask::default() }).await;
+    }
+    schema.psql("DELETE FROM accounts WHERE id = (SELECT MAX(id) FROM accounts)");
+}
+
+/// A sign-in that waits is finished, with the wrong code and the right one.
+async fn finish(book: &mut Book, app: &App, id: &str, at: &str, code: &str, field: &str) {
+    let key = keyed(app);
+    let body = json!({ field: code }).to_string();
+    let wrong = json!({ field: "wrong" }).to_string();
+    let ask = Ask { values: &[at], headers: &key, ..Ask::default() };
+    for body in ["{", "{}", &wrong] {
+        book.ask(app, id, 400, Ask { body, ..ask.clone() }).await;
+    }
+    book.ask(app, id, 404, Ask { values: &[NOBODY], body: &body, ..ask.clone() }).await;
+    book.ask(app, id, 200, Ask { body: &body, ..ask.clone() }).await;
+    book.ask(app, id, 422, Ask { body: &body, ..ask }).await;
+}
+
+/// Both dialects' links that wait; what came of them is removed again.
+async fn finishes(book: &mut Book, app: &App, mailbox: &Mailbox) {
+    let waits = json!({ "require_finish": true, "success_redirect_url": HOME });
+    let link = app.link(waits).await;
+    let end = Person::new().connect(mailbox, &link).await;
+    finish(book, app, "finishLink", &link.id, &code(&end), "finish_code").await;
+    let body = json!({ "redirectUri": HOME, "provider": "imap", "requireFinish": true });
+    let link = Dialect::Riposte.made(&app.api("POST", "/auth/sessions", Some(body)).await);
+    let person = Person::new();
+    let password = Dialect::Riposte.until_password(&person, mailbox, &link).await;
+    let end = person.submit(&password, &password.sheet().with("password", PASSWORD)).await;
+    finish(book, app, "finishSession", &link.id, &code(&end), "finishCode").await;
+    for account in app.accounts().await {
+        let path = format!("/v1/accounts/{}", account["id"].as_str().expect("an id"));
+        assert_eq!(app.api("DELETE", &path, None).await.status, 200);
+    }
+}
+
+/// The code with which a page sends somebody home.
+fn code(end: &crate::app::person::Seen) -> String {
+    let url = crate::app::signing::leaves_for(end);
+    crate::app::signing::parameter(&url, "finish_code").expect("a code")
 }
 
 /// Walks through the wizard with one of the mailbox's addresses.

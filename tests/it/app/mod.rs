@@ -190,7 +190,12 @@ impl App {
 
     /// An API key of its own that may read credentials.
     pub fn trusted_key(&self) -> String {
-        let (made, key, why) = self.cli(&["keys", "create", "--name", "trusted", "--credentials"]);
+        self.key_for(&["--credentials"])
+    }
+
+    /// An API key of its own, made with these options.
+    pub fn key_for(&self, options: &[&str]) -> String {
+        let (made, key, why) = self.cli(&[&["keys", "create", "--name", "trusted"], options].concat());
         assert!(made, "{why}");
         key.trim().to_owned()
     }

@@ -35,6 +35,7 @@ async fn a_trusted_key_gets_what_the_account_was_connected_with() {
         "provider": "imap",
         "state": "active",
         "expires_at": null,
+        "missing_scopes": [],
         "credentials": {
             "type": "password",
             "imap": server(mailbox.dovecot.tls().port()),
@@ -47,7 +48,7 @@ async fn a_trusted_key_gets_what_the_account_was_connected_with() {
         assert_eq!(reply.json(), expected);
     }
     let logged = app.output();
-    assert_eq!(logged.matches("credentials were read").count(), 3, "{logged}");
+    assert_eq!(logged.matches("an entry of the audit log").count(), 3, "{logged}");
     assert!(!logged.contains("correct horse") && !logged.contains(&key), "{logged}");
     let account = app.api("GET", &format!("/v1/accounts/{account}"), None).await;
     assert!(!account.text().contains("correct horse"), "{}", account.text());

@@ -27,6 +27,18 @@ async fn a_backend_gets_a_token_with_its_true_end_and_a_fresh_one_where_it_asks(
         assert_eq!((&body["state"], &body["account_id"]), (&json!("active"), &json!(account)));
         assert_eq!(body["credentials"]["type"], "oauth");
         assert_eq!(body["credentials"]["login"], address(house));
+        let mail = &body["credentials"]["mail"];
+        match house {
+            House::Google => {
+                assert_eq!(
+                    (&mail["mechanism"], &mail["imap"]["host"]),
+                    (&json!("XOAUTH2"), &json!("imap.gmail.com"))
+                );
+            }
+            // Its usual scopes are those of the Graph, which open no mailbox to IMAP.
+            House::Microsoft => assert!(mail.is_null(), "{body}"),
+        }
+        assert_eq!(body["missing_scopes"], json!([]), "{body}");
         let first = token(&body).to_owned();
         let same = place.credentials(&account, json!({})).await.json();
         assert_eq!(token(&same), first, "it is good for a while");

@@ -4,7 +4,9 @@ use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AccountId, AttemptId};
 use vestibule::kernel::seal::{Key, Place};
 use vestibule::kernel::words::{AttemptState, DeliveryState, Status};
-use vestibule::store::{AccountFilter, AccountUpdate, Call, Result, SessionFilter, Store, Taken, Try};
+use vestibule::store::{
+    AccountFilter, AccountUpdate, Aside, Call, Finish, Result, SessionFilter, Store, Taken, Try,
+};
 use zeroize::Zeroizing;
 
 use super::bench::{Database, Raw, now, ring};
@@ -64,11 +66,22 @@ pub async fn fill(store: &Store, lane: &str) -> Filled {
     let call = call(&word());
     assert_eq!(take_call(store, &call).await, Ok(Taken::Now(1)));
     let done = store.write((call, session), |(call, session), tx| {
-        Box::pin(tx.finish_call(&call.id, 1, &session.id, Some(PLAIN), call.expires_at))
+        Box::pin(tx.finish_call(&call.id, 1, Some(&session.id), Some(PLAIN), call.expires_at))
     });
     done.await.unwrap();
     grants::park(store, &word(), &attempt.id, "handle", PLAIN).await.unwrap();
     grants::insert_release(store, &grants::release("mail", &word(), PLAIN)).await;
+    let (details, secret) = (Zeroizing::new(PLAIN.to_vec()), Zeroizing::new(PLAIN.to_vec()));
+    let finish = Finish {
+        session_id: attempt.session_id.clone(),
+        account_id: account.id.clone(),
+        provider: "mail".to_owned(),
+        code_hash: word(),
+        aside: Some(Aside { details, secret }),
+        due_at: Millis(now().0 + 3_600_000),
+        created_at: now(),
+    };
+    store.write(finish, |finish, tx| Box::pin(tx.insert_finish(finish))).await.unwrap();
     store.marker().await.unwrap();
     store.signing_secret().await.unwrap();
     Filled { account: account.id, attempt: attempt.id }

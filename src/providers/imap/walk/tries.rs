@@ -24,14 +24,14 @@ impl From<Denied> for Refusal {
 
 impl Walk<'_> {
     /// Signs in where mail is read.
-    pub(super) async fn read(&self, server: &Server, password: &Secret) -> Result<(), Refusal> {
+    pub(in super::super) async fn read(&self, server: &Server, password: &Secret) -> Result<(), Refusal> {
         self.cx.allowance.sign_in(&server.host, &server.login)?;
         let tried = probe::reading(&self.cx.egress, server, password, self.limits()).await;
         self.seen(tried, server).await
     }
 
     /// Signs in where mail is sent.
-    pub(super) async fn send(&self, server: &Server, password: &Secret) -> Result<(), Refusal> {
+    pub(in super::super) async fn send(&self, server: &Server, password: &Secret) -> Result<(), Refusal> {
         self.cx.allowance.sign_in(&server.host, &server.login)?;
         let tried = probe::sending(&self.cx.egress, server, password, self.limits()).await;
         self.seen(tried, server).await

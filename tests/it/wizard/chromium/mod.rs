@@ -5,6 +5,7 @@
 mod access;
 mod browsers;
 mod ends;
+mod finish;
 mod hosts;
 mod languages;
 mod normal;

@@ -1,0 +1,57 @@
+//! `POST /v1/accounts/import`: brings an account here that was connected elsewhere, so that its person need not sign in
+//! again. One account a call; a backend that moves many sends several calls at once.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::post;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::Web;
+use super::api::{Caller, PLAIN, Refused, reply};
+use super::credentials::write_down;
+use super::repeats;
+use crate::connect::{Error, Import, ImportedAccount};
+use crate::contract::State as Sealed;
+use crate::dialects::import as words;
+use crate::kernel::words::{AuditAction, AuditOutcome};
+
+pub(super) fn routes() -> Router<Web> {
+    let one = || Router::new().route("/accounts/import", post(import));
+    Router::new().nest("/v1", one()).nest("/api/v1", one())
+}
+
+async fn import(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Result<Response, Refused> {
+    let (web, caller) = (&web, &caller);
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::CREATED, |body, way| async move {
+        let asked = words::read(&body).map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&asked.unknown);
+        let (provider, name) = (asked.provider, asked.name);
+        let new = Import { provider, name, credentials: Sealed(asked.credentials) };
+        let turn = way.turn().map(|turn| (turn, bytes as fn(&ImportedAccount) -> _));
+        let done = web.connect.import(new, turn).await.map_err(|error| caller.fail(error, &PLAIN));
+        let (account, outcome, cause) = match &done {
+            Ok(done) => (Some(done.id.as_str()), AuditOutcome::Done, None),
+            Err(refused) if refused.envelope().status >= 500 => {
+                (None, AuditOutcome::Failed, Some(refused.envelope().kind))
+            }
+            Err(refused) => (None, AuditOutcome::Refused, Some(refused.envelope().kind)),
+        };
+        write_down(web, caller, AuditAction::AccountImport, account, outcome, cause).await?;
+        Ok(reply(StatusCode::CREATED, &said(&done?)))
+    })
+    .await
+}
+
+fn said(done: &ImportedAccount) -> Value {
+    words::imported(done.id.as_str(), &done.provider, &done.label, done.created)
+}
+
+fn bytes(done: &ImportedAccount) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let bytes = serde_json::to_vec(&said(done)).map(Zeroizing::new);
+    bytes.map_err(|error| Error::Internal(format!("writing a reply: {error}")))
+}

@@ -1,0 +1,145 @@
+//! Kills on SQLite at every sync of a sign-in that is finished, on both sides of it: the same person and the same backend
+//! just go on, and in the end there is one account and one message.
+
+use std::cell::RefCell;
+
+use serde_json::json;
+
+use super::{option, redeem};
+use crate::app::http::try_send;
+use crate::app::person::Person;
+use crate::oauth::kills::points;
+use crate::parts::kill::{KillPlan, count_syncs, was_killed};
+use crate::parts::sink::Sink;
+use crate::parts::{READY, eventually};
+use crate::proofs::walk::{calls, deliveries, go_on, home, in_parallel, mailbox, wait};
+use crate::stories::{Dialect, HOME};
+
+/// One whole way with a server that may die; gives the number of syncs that its first life began.
+fn whole_way(dialect: Dialect, sink: &Sink, path: &str, plan: Option<KillPlan>) -> u32 {
+    let mailbox = mailbox();
+    let mut app = mailbox.prepared(&[]);
+    app.run();
+    assert!(app.stop());
+    let mut command = app.command(&["serve"]);
+    let syncs = match plan {
+        Some(plan) => plan.apply(&mut command),
+        None => count_syncs(&mut command),
+    };
+    app.run_mortal(command);
+    let (base, key) = (app.url(""), app.key().to_owned());
+    let app = RefCell::new(app);
+    let mut deaths = 0;
+    let mut lost = || {
+        let end = eventually("the server's end", READY, || app.borrow_mut().process().ended());
+        assert!(was_killed(end), "{end}");
+        app.borrow_mut().run();
+        deaths += 1;
+    };
+    let id = wait(async {
+        let (route, mut body) = dialect.request(&base, &sink.url(path));
+        body[option(dialect)] = json!(true);
+        if dialect == Dialect::Postpress {
+            body["success_redirect_url"] = json!(HOME);
+        }
+        let body = body.to_string();
+        let headers = [("x-api-key", &*key), ("content-type", "application/json")];
+        let link = loop {
+            match try_send("POST", &format!("{base}{route}"), &headers, body.as_bytes()).await {
+                Ok(reply) => break dialect.made(&reply),
+                Err(_) => lost(),
+            }
+        };
+        let end = go_on(&Person::new(), mailbox, &link.url, &mut lost).await;
+        let url = home(&end).expect("the way home");
+        let proof = crate::app::signing::parameter(&url, "finish_code").expect("a code");
+        let done = loop {
+            match redeem(dialect, &base, &key, &link.id, &proof).await {
+                Ok(reply) => break reply,
+                Err(_) => lost(),
+            }
+        };
+        // Redeemed, and its reply lost, it has been done before.
+        assert!(matches!(done.status, 200 | 422), "{}", done.text());
+        link.id
+    });
+    eventually("the delivery", READY, || {
+        deaths += u32::from(app.borrow_mut().revive());
+        (!calls(sink, path).is_empty() && deliveries(&app.borrow(), "done").len() == 1).then_some(())
+    });
+    if plan.is_some() {
+        eventually("the planned kill", READY, || {
+            deaths += u32::from(app.borrow_mut().revive());
+            (deaths > 0).then_some(())
+        });
+    }
+    let app = app.borrow();
+    let (told, accounts) = (calls(sink, path), wait(app.accounts()));
+    assert_eq!(accounts.len(), 1, "{accounts:?}");
+    assert_eq!(accounts[0]["sources"][0]["status"], "OK", "{accounts:?}");
+    let account = accounts[0]["id"].as_str().expect("an id");
+    for call in &told {
+        assert_eq!(call.header("webhook-id"), told[0].header("webhook-id"));
+        assert!(String::from_utf8_lossy(&call.body).contains(account));
+    }
+    assert_eq!(wait(super::waiting(&app)), 0);
+    assert_eq!(wait(super::events(&app, account)), ["account.connected"]);
+    let completed = wait(super::events(&app, &id)).iter().filter(|kind| *kind == "session.completed").count();
+    assert_eq!(completed, 1);
+    syncs.count()
+}
+
+fn killed_at_any_sync(dialect: Dialect) {
+    let sink = Sink::start();
+    let syncs = whole_way(dialect, &sink, "/counted", None);
+    assert!(syncs >= 9, "a whole way takes more than {syncs} syncs");
+    println!("the whole way takes {syncs} syncs: {} kill points", 2 * syncs);
+    in_parallel(points(syncs), 4, |plan| {
+        let path = format!("/{}/{:?}", plan.at, plan.when);
+        println!("{dialect:?} killed at {path}");
+        whole_way(dialect, &sink, &path, Some(plan));
+    });
+}
+
+#[test]
+fn killed_at_any_sync_of_a_sign_in_that_is_finished_the_backend_just_asks_again() {
+    killed_at_any_sync(Dialect::Postpress);
+}
+
+#[test]
+fn killed_at_any_sync_riposte_s_backend_finishes_once() {
+    killed_at_any_sync(Dialect::Riposte);
+}
+
+/// Codes that run out while a server dies at every sync of taking them back.
+fn given_up(plan: Option<KillPlan>) -> u32 {
+    let mut app = mailbox().app(&[]);
+    let link = wait(super::link(Dialect::Postpress, &app, "user_1", "http://127.0.0.1:9/"));
+    super::code(&wait(super::signed_in(Dialect::Postpress, &Person::new(), &link)));
+    let account = wait(super::account(&app)).0;
+    wait(super::run_out_stopped(&mut app));
+    let mut command = app.command(&["serve"]);
+    let syncs = match plan {
+        Some(plan) => plan.apply(&mut command),
+        None => count_syncs(&mut command),
+    };
+    app.run_mortal(command);
+    let mut deaths = 0;
+    eventually("the end", READY, || {
+        deaths += u32::from(app.revive());
+        (wait(super::waiting(&app)) == 0 && (plan.is_none() || deaths > 0)).then_some(())
+    });
+    assert!(wait(app.accounts()).is_empty());
+    assert_eq!(wait(super::events(&app, &account)), ["account.deleted"]);
+    assert_eq!(wait(super::standing(Dialect::Postpress, &app, &link)).1, "finish_expired");
+    syncs.count()
+}
+
+#[test]
+fn killed_at_any_sync_while_it_takes_a_sign_in_back_it_does_so_once() {
+    let syncs = given_up(None);
+    println!("starting and giving up takes {syncs} syncs");
+    in_parallel(points(syncs), 4, |plan| {
+        given_up(Some(plan));
+    });
+}
