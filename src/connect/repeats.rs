@@ -111,6 +111,11 @@ impl Turn {
         tx: &mut Tx,
     ) -> store::Result<()> {
         let until = self.forgotten_at.min(session.expires_at);
-        tx.finish_call(&self.id, self.version, &session.id, reply.map(|reply| &***reply), until).await
+        tx.finish_call(&self.id, self.version, Some(&session.id), reply.map(|reply| &***reply), until).await
+    }
+
+    /// The same for a call that is about no session.
+    pub(super) async fn finish_alone(&self, reply: &Zeroizing<Vec<u8>>, tx: &mut Tx) -> store::Result<()> {
+        tx.finish_call(&self.id, self.version, None, Some(&***reply), self.forgotten_at).await
     }
 }

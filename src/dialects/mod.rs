@@ -1,6 +1,7 @@
 //! The public APIs as pure words: what may be asked, how answers, errors and calls to the backend are spelt.
 //! Nothing here waits, looks anything up or decides.
 
+pub mod calls;
 pub mod credentials;
 pub mod document;
 pub mod envelope;

@@ -111,7 +111,7 @@ impl Tx {
     }
 
     /// Writes down that a call is done: with its reply, or without one where it is made anew each time. It is forgotten
-    /// when the session ends that it is about.
+    /// when the session ends that it is about, if any.
     ///
     /// # Errors
     /// `Conflict` when the call lost its turn, so that its effect must not stand either; `Unavailable`.
@@ -119,7 +119,7 @@ impl Tx {
         &mut self,
         id: &str,
         version: i64,
-        session: &SessionId,
+        session: Option<&SessionId>,
         reply: Option<&[u8]>,
         expires_at: Millis,
     ) -> Result<()> {
@@ -129,7 +129,7 @@ impl Tx {
              WHERE id = $5 AND version = $6 AND busy_until IS NOT NULL",
         )
         .bind(version + 1)
-        .bind(session.as_str())
+        .bind(session.map(SessionId::as_str))
         .bind(sealed)
         .bind(expires_at.0)
         .bind(id)

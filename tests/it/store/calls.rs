@@ -29,7 +29,7 @@ async fn make(store: &Store, id: &str, version: i64, session: &Session) -> Resul
     let write = store.write(context, |(id, version, session), tx| {
         Box::pin(async move {
             tx.insert_session(session).await?;
-            tx.finish_call(id, *version, &session.id, Some(b"the link"), session.expires_at).await
+            tx.finish_call(id, *version, Some(&session.id), Some(b"the link"), session.expires_at).await
         })
     });
     write.await

@@ -64,7 +64,7 @@ pub async fn fill(store: &Store, lane: &str) -> Filled {
     let call = call(&word());
     assert_eq!(take_call(store, &call).await, Ok(Taken::Now(1)));
     let done = store.write((call, session), |(call, session), tx| {
-        Box::pin(tx.finish_call(&call.id, 1, &session.id, Some(PLAIN), call.expires_at))
+        Box::pin(tx.finish_call(&call.id, 1, Some(&session.id), Some(PLAIN), call.expires_at))
     });
     done.await.unwrap();
     grants::park(store, &word(), &attempt.id, "handle", PLAIN).await.unwrap();
