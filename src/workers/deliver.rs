@@ -1,8 +1,8 @@
 //! Telling the backends: due deliveries are leased, called, and their tries written down.
 //!
-//! Deliveries to one endpoint that stands by itself share a lane with a few places, and so do those to one host by
-//! sessions' own endpoints; a lane whose last call failed has one place, and such lanes together have a part of all. So
-//! whoever is slow or gone holds up nobody else. A lease that nobody works on is freed only after it was seen unchanged
+//! Deliveries to one endpoint that stands by itself share a lane, and so do those to one host by sessions' own endpoints.
+//! A lane has a few places while its calls are taken; before the first one was, and after one was not, it has one, and
+//! such lanes together have a part of all. So whoever is slow or gone holds up nobody else. A lease that nobody works on is freed only after it was seen unchanged
 //! for the lease and a quarter on this node's own clock of passing time, so clocks that disagree cannot make two nodes
 //! call at once.
 
@@ -25,12 +25,13 @@ use crate::store::{self, Delivery, Due, Wake};
 
 /// How long a lease lasts: longer than any call it covers.
 const LEASE: Duration = Duration::from_secs(40);
-/// Calls at once on this node, in one lane, and in all lanes together whose last call failed.
-const PLACES: usize = 64;
+/// Calls at once on this node, in one lane whose calls are taken, and in all other lanes together: more than there may be
+/// endpoints that stand by themselves.
+const PLACES: usize = 192;
 const LANE_PLACES: usize = 4;
-const ILL_PLACES: usize = 24;
-/// How many lanes are remembered for a failed call.
-const MOST_ILL: usize = 10_000;
+const OTHER_PLACES: usize = 128;
+/// How many lanes are remembered for having taken their last call.
+const MOST_WELL: usize = 10_000;
 /// How long nothing happens at most before the rows are looked at again.
 const POLL: Duration = Duration::from_secs(1);
 /// How often leases are looked at.
@@ -55,8 +56,8 @@ struct Calls {
     tasks: JoinSet<bool>,
     /// What each task is working on: the delivery and its lane.
     work: HashMap<tokio::task::Id, (DeliveryId, String)>,
-    /// Lanes whose last call was not taken.
-    ill: HashSet<String>,
+    /// Lanes whose last call was taken.
+    well: HashSet<String>,
 }
 
 impl Calls {
@@ -64,11 +65,11 @@ impl Calls {
     fn free(&self, lane: &str) -> usize {
         let used = self.work.values().filter(|(_, known)| known == lane).count();
         let left = PLACES.saturating_sub(self.tasks.len());
-        if !self.ill.contains(lane) {
+        if self.well.contains(lane) {
             return LANE_PLACES.saturating_sub(used).min(left);
         }
-        let ill = self.work.values().filter(|(_, known)| self.ill.contains(known)).count();
-        1usize.saturating_sub(used).min(ILL_PLACES.saturating_sub(ill)).min(left)
+        let others = self.work.values().filter(|(_, known)| !self.well.contains(known)).count();
+        1usize.saturating_sub(used).min(OTHER_PLACES.saturating_sub(others)).min(left)
     }
 
     fn works_on(&self, id: &DeliveryId) -> bool {
@@ -127,10 +128,16 @@ impl Calls {
     }
 
     fn note(&mut self, lane: &str, taken: bool) {
-        if taken {
-            self.ill.remove(lane);
-        } else if self.ill.len() < MOST_ILL {
-            self.ill.insert(lane.to_owned());
+        if !taken {
+            self.well.remove(lane);
+            return;
+        }
+        if self.well.len() >= MOST_WELL {
+            // Forgotten lanes have one place until their next call is taken.
+            self.well.clear();
+        }
+        if !self.well.contains(lane) {
+            self.well.insert(lane.to_owned());
         }
     }
 }
@@ -273,21 +280,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lanes_whose_calls_fail_leave_places_for_those_whose_calls_are_taken() {
+    async fn lanes_whose_calls_are_not_taken_leave_places_for_those_whose_calls_are() {
         let mut calls = Calls::default();
-        assert_eq!(calls.free("well"), LANE_PLACES);
-        for number in 0..100 {
-            let lane = format!("ill {number}");
-            calls.note(&lane, false);
+        calls.note("well", true);
+        for number in 0..300 {
+            let lane = format!("unknown {number}");
             let free = calls.free(&lane);
             assert!(free <= 1);
             busy(&mut calls, &lane, free);
         }
-        assert_eq!(calls.tasks.len(), ILL_PLACES);
+        assert_eq!(calls.tasks.len(), OTHER_PLACES);
         assert_eq!(calls.free("well"), LANE_PLACES);
-        calls.note("ill 99", true);
-        assert_eq!(calls.free("ill 99"), LANE_PLACES, "it is well again");
         busy(&mut calls, "well", LANE_PLACES);
         assert_eq!(calls.free("well"), 0);
+        calls.note("unknown 299", true);
+        assert_eq!(calls.free("unknown 299"), LANE_PLACES, "it is well now");
+        calls.note("unknown 299", false);
+        assert_eq!(calls.free("unknown 299"), 0, "it is not any more, and the others' places are taken");
     }
 }
