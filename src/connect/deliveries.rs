@@ -61,20 +61,18 @@ impl Connect {
         Ok((views(&mut db, &filter).await?, db.count_deliveries(&filter).await?))
     }
 
-    /// Sends a delivery once more, with the same id and the same bytes. One still waiting is tried at once.
+    /// Sends a delivery once more, with the same id and the same bytes. One still waiting is tried at once, and one that is
+    /// being tried at this moment is being sent already.
     ///
     /// # Errors
-    /// `NotFound("delivery")`; `Conflict` while it is being tried; `Unavailable`.
+    /// `NotFound("delivery")`, `Unavailable`.
     pub async fn replay(&self, id: &DeliveryId) -> Result<()> {
         if self.store.read().await?.delivery(id).await?.is_none() {
             return Err(Error::NotFound("delivery"));
         }
         let now = self.now();
-        let replayed = self
-            .store
-            .write((id.clone(), now), |(id, now), tx| Box::pin(tx.replay_delivery(id, *now)))
-            .await?;
-        if replayed { Ok(()) } else { Err(Error::Conflict) }
+        self.store.write((id.clone(), now), |(id, now), tx| Box::pin(tx.replay_delivery(id, *now))).await?;
+        Ok(())
     }
 
     /// The secret that calls to `notify_url` are signed with.
