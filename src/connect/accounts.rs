@@ -102,10 +102,14 @@ impl Connect {
             let found = self.store.read().await?.account_secret(id).await?;
             let (account, secret, _) = found.ok_or(Error::NotFound("account"))?;
             let details: Details = decode(&account.details)?;
-            // A provider that was switched off since cannot be asked; the account goes all the same.
             let release = match self.provider(&account.provider) {
                 Ok(_) => self.release(&account.provider, &details.identity, &decode(&secret)?)?,
-                Err(_) => None,
+                Err(_) => {
+                    // Without its settings it cannot be asked, and nothing of a deleted account is kept for later.
+                    let provider = &account.provider;
+                    tracing::warn!(account.id = %id, provider, "deleted, but its provider is switched off: a grant lives on there");
+                    None
+                }
             };
             let deleted = self
                 .store

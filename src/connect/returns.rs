@@ -15,6 +15,8 @@ use crate::store::{self, Attempt, Session};
 
 /// How long what was brought back is kept for the browser that left.
 const PARKED_FOR: Duration = Duration::from_secs(120);
+/// The code of a step that says that the approval was not given.
+const DECLINED: &str = "approval_declined";
 
 /// What became of a return at the callback.
 pub enum Landing {
@@ -36,8 +38,19 @@ pub enum Landing {
         /// Which of the two: a stable code for the log.
         code: &'static str,
     },
+    /// Its session ended otherwise than with an account, or its time ran out: there is nothing to go on with, and the
+    /// product may want to know.
+    Over {
+        /// The session.
+        session: Box<SessionView>,
+        /// How it ended.
+        state: SessionState,
+    },
     /// Nobody waits for it.
-    Stray,
+    Stray {
+        /// Why: a stable code for the log.
+        code: &'static str,
+    },
 }
 
 /// What the engine makes before a provider is asked, for the case that it sends the person away.
@@ -77,10 +90,15 @@ impl Connect {
     /// `Unavailable`.
     pub async fn park(&self, slug: &str, state: &str, brought: BTreeMap<String, Secret>) -> Result<Landing> {
         let id = hash(state);
-        let Some((way, attempt, session)) = self.left(&id).await? else { return Ok(Landing::Stray) };
+        let stray = |code| Ok(Landing::Stray { code });
+        let Some((way, attempt, session)) = self.left(&id).await? else { return stray("state_unknown") };
+        if attempt.provider != slug {
+            return stray("callback_other_provider");
+        }
         let state = session.state_at(self.now());
-        if attempt.provider != slug || !matches!(state, SessionState::Open | SessionState::Connected) {
-            return Ok(Landing::Stray);
+        if !matches!(state, SessionState::Open | SessionState::Connected) {
+            let session = Box::new(self.read_session(session)?);
+            return Ok(Landing::Over { session, state });
         }
         let (host, session) = (attempt.host.clone(), session.id);
         let late = |code| Ok(Landing::Late { host: host.clone(), session: session.clone(), code });
@@ -88,23 +106,46 @@ impl Connect {
         if state == SessionState::Connected {
             return late("state_repeated");
         }
-        if way.parked_at.is_some() {
-            return late("state_repeated");
-        }
         if attempt.state != AttemptState::Live || attempt.version != way.attempt_version {
-            return late("state_stale");
+            return late(if way.parked_at.is_some() { "state_repeated" } else { "state_stale" });
         }
-        let handle = Token::new(self.random());
-        let context = (id, encode(&brought)?, handle.hash(), self.now());
+        let handle = self.handle(&id, &brought);
+        let now = self.now();
+        let context = (id, encode(&brought)?, handle.hash(), (now, now.before(PARKED_FOR)));
         let parked = self
             .store
-            .write(context, |(id, brought, handle, now), tx| Box::pin(tx.park(id, brought, handle, *now)))
+            .write(context, |(id, brought, handle, (now, stale)), tx| {
+                Box::pin(tx.park(id, brought, handle, *now, *stale))
+            })
             .await;
         match parked {
             Ok(()) => Ok(Landing::Parked { host, session, handle }),
+            // Loaded twice, by whatever looks ahead or after a broken connection: the same things lie there still.
+            Err(store::Error::Conflict)
+                if self.store.read().await?.parked(&attempt.id, &handle.hash()).await?.is_some() =>
+            {
+                Ok(Landing::Parked { host, session, handle })
+            }
             Err(store::Error::Conflict) => late("state_repeated"),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What a browser shows for what it brought on this way; the same for the same things, and nobody else can make it.
+    fn handle(&self, way: &str, brought: &BTreeMap<String, Secret>) -> Token {
+        let mut parts = vec![way];
+        parts.extend(brought.iter().flat_map(|(name, value)| [name.as_str(), value.reveal()]));
+        Token::made(self.marker.mark("handle", &parts))
+    }
+
+    /// Forgets what nobody took out in time.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn forget_parked(&self) -> Result<()> {
+        let stale = self.now().before(PARKED_FOR);
+        self.store.write(stale, |stale, tx| Box::pin(tx.forget_parked(*stale))).await?;
+        Ok(())
     }
 
     async fn left(&self, id: &str) -> Result<Option<(store::Return, Attempt, Session)>> {
@@ -147,7 +188,7 @@ impl Connect {
     /// changes only where it waits for exactly that.
     ///
     /// # Errors
-    /// `NotFound("link")` for a `state` that is none of ours, `Unavailable`.
+    /// `NotFound("link")` for a `state` that is none of ours or another provider's, `Unavailable`.
     pub async fn decide(&self, slug: &str, state: &str, granted: bool) -> Result<SessionView> {
         let unknown = || Error::NotFound("link");
         let id: SessionId = state.split_once('.').and_then(|(id, _)| id.parse().ok()).ok_or_else(unknown)?;
@@ -159,13 +200,12 @@ impl Connect {
             Some(attempt) => self.store.read().await?.attempt(attempt).await?,
             None => None,
         };
-        if let Some(attempt) = attempt
-            && attempt.provider == slug
-            && attempt.state == AttemptState::Live
-            && !attempt.is_busy(self.now())
-        {
+        let attempt = attempt.filter(|attempt| attempt.provider == slug).ok_or_else(unknown)?;
+        if attempt.state == AttemptState::Live && !attempt.is_busy(self.now()) {
             let shown: super::attempts::Shown = decode(&attempt.shown)?;
-            if shown.step.kind == StepKind::Wait {
+            // Said twice, a refusal would only take the form away under the person's hands.
+            let said = !granted && shown.step.refusal() == Some(DECLINED);
+            if shown.step.kind == StepKind::Wait && !said {
                 let answer = Answer { action: Action::Decided { granted }, fields: BTreeMap::new() };
                 self.answer_for(&id, attempt.version, answer).await?;
             }

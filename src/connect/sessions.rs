@@ -160,12 +160,16 @@ impl Connect {
             let rule = format!("must be in the future (it is {now} here)");
             broken.push(Broken { field: "expires_at", rule });
         }
-        if let Some(url) = &new.request.success_redirect_url
-            && self.is_callback(url)
-        {
-            let rule = "is where providers send people back to this server; give the address of your product where \
-                        people shall end up, and register this one at the provider";
-            broken.push(Broken { field: "success_redirect_url", rule: rule.to_owned() });
+        let ways_home = [
+            ("success_redirect_url", &new.request.success_redirect_url),
+            ("failure_redirect_url", &new.request.failure_redirect_url),
+        ];
+        for (field, url) in ways_home {
+            if url.as_ref().is_some_and(|url| self.is_callback(url)) {
+                let rule = "is where providers send people back to this server; give the address of your product \
+                            where people shall end up, and register this one at the provider";
+                broken.push(Broken { field, rule: rule.to_owned() });
+            }
         }
         let host = |url: &String| Some(Url::parse(url).ok()?.host_str()?.to_owned());
         if let Some(host) = new.request.notify_url.as_ref().and_then(host)

@@ -129,6 +129,7 @@ impl Connect {
             name = details.name;
             name_mark = target.name_mark;
         } else if session.purpose == Purpose::Reconnect {
+            self.give_back(self.release(&attempt.provider, &signed.identity, &signed.secret)?).await?;
             return Ok(Outcome::Failed { code: "account_deleted".to_owned() });
         }
         let details = Details { name, identity: signed.identity, profile: signed.profile };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use super::attempts::{Shown, spent};
+use super::choose::CHOOSING;
 use super::claims::holds;
 use super::{Connect, Error, Result, SessionView, decode};
 use crate::contract::{Profile, Step};
@@ -103,7 +104,7 @@ impl Connect {
     /// What the browser with this cookie sees of a session.
     ///
     /// # Errors
-    /// `NotFound("session")`, `Unavailable`.
+    /// `NotFound("session")`, `ProviderUnavailable` where the provider was switched off meanwhile, `Unavailable`.
     pub async fn view(&self, id: &SessionId, cookie: Option<&str>) -> Result<(SessionView, View)> {
         // Session and attempt are two reads; when an attempt ended in between, its session did too.
         for _ in 0..3 {
@@ -127,6 +128,10 @@ impl Connect {
                     let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
                     if attempt.state != AttemptState::Live {
                         return Ok(None);
+                    }
+                    if attempt.provider != CHOOSING {
+                        // Switched off since: its words are gone with it, and nobody could go on.
+                        self.provider(&attempt.provider)?;
                     }
                     if attempt.is_busy(now) {
                         View::Busy { attempt: attempt.id, provider: attempt.provider }

@@ -205,11 +205,9 @@ impl Tx {
         if done.rows_affected() != 1 {
             return Err(Error::Conflict);
         }
-        match state {
-            AttemptState::Live => {}
+        if state != AttemptState::Live {
             // Whoever comes back once more is still led to what came of it.
-            AttemptState::Connected => self.empty_returns(id).await?,
-            AttemptState::Ended => self.forget_returns(id).await?,
+            self.empty_returns(id).await?;
         }
         Ok(())
     }

@@ -110,19 +110,28 @@ impl Tx {
         Ok(())
     }
 
-    /// Parks what somebody brought; the first one wins.
+    /// Parks what somebody brought; the first one wins, unless what it brought has lain there since before `stale`.
     ///
     /// # Errors
     /// `Conflict` when somebody came before, `Unavailable`.
-    pub async fn park(&mut self, id: &str, brought: &[u8], handle_hash: &str, now: Millis) -> Result<()> {
+    pub async fn park(
+        &mut self,
+        id: &str,
+        brought: &[u8],
+        handle_hash: &str,
+        now: Millis,
+        stale: Millis,
+    ) -> Result<()> {
         let sealed = self.seal(TABLE, PARKED, id, VERSION, brought);
         let done = sqlx::query(
-            "UPDATE returns SET parked = $1, handle_hash = $2, parked_at = $3 WHERE id = $4 AND parked_at IS NULL",
+            "UPDATE returns SET parked = $1, handle_hash = $2, parked_at = $3 \
+             WHERE id = $4 AND (parked_at IS NULL OR (parked IS NOT NULL AND parked_at < $5))",
         )
         .bind(sealed)
         .bind(handle_hash)
         .bind(now.0)
         .bind(id)
+        .bind(stale.0)
         .execute(self.conn())
         .await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
@@ -154,15 +163,18 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets every way back to an attempt that is over.
+    /// Forgets what has lain there since before `stale`, as if nobody had come; gives how many.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub(super) async fn forget_returns(&mut self, attempt: &AttemptId) -> Result<()> {
-        sqlx::query("DELETE FROM returns WHERE attempt_id = $1")
-            .bind(attempt.as_str())
-            .execute(self.conn())
-            .await?;
-        Ok(())
+    pub async fn forget_parked(&mut self, stale: Millis) -> Result<u64> {
+        let done = sqlx::query(
+            "UPDATE returns SET parked = NULL, handle_hash = NULL, parked_at = NULL \
+             WHERE parked IS NOT NULL AND parked_at < $1",
+        )
+        .bind(stale.0)
+        .execute(self.conn())
+        .await?;
+        Ok(done.rows_affected())
     }
 }

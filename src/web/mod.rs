@@ -23,6 +23,7 @@ pub use metrics::metrics;
 pub use postpress::new_session;
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -37,17 +38,28 @@ use crate::config::PublicUrl;
 use crate::connect::Connect;
 use crate::pages::Pages;
 
-/// What the routes stand on.
+/// What the routes stand on. Every layer of every request clones it, so it is one pointer.
 #[derive(Clone)]
-pub struct Web {
+pub struct Web(Arc<Inner>);
+
+/// What [`Web`] points to.
+pub struct Inner {
     connect: Connect,
-    pages: Arc<Pages>,
-    settings: Arc<Settings>,
+    pages: Pages,
+    settings: Settings,
     /// Unknown fields that were logged before.
-    noticed: Arc<Mutex<BTreeSet<String>>>,
-    limits: Arc<limits::Limits>,
+    noticed: Mutex<BTreeSet<String>>,
+    limits: limits::Limits,
     streams: steps::Streams,
     stop: watch::Receiver<bool>,
+}
+
+impl Deref for Web {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
 }
 
 /// What the routes are told by the configuration.
@@ -67,15 +79,15 @@ pub type Service = BoxCloneSyncService<Request<Body>, Response, std::convert::In
 impl Web {
     /// Puts it together. What would go on for long ends when `stop` turns true.
     pub fn new(connect: Connect, pages: Pages, settings: Settings, stop: watch::Receiver<bool>) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             connect,
-            limits: Arc::new(limits::Limits::new(&settings.limits)),
-            pages: Arc::new(pages),
-            settings: Arc::new(settings),
-            noticed: Arc::default(),
+            limits: limits::Limits::new(&settings.limits),
+            pages,
+            settings,
+            noticed: Mutex::default(),
             streams: steps::Streams::default(),
             stop,
-        }
+        }))
     }
 
     /// All routes behind one front.

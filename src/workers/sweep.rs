@@ -29,6 +29,9 @@ async fn expire(connect: &Connect, mut stop: watch::Receiver<bool>) {
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "expired links could not be written down"),
         }
+        if let Err(error) = connect.forget_parked().await {
+            tracing::warn!(error = %error, "what people brought back and nobody took out could not be removed");
+        }
         pause(PAUSE, &mut stop).await;
     }
 }

@@ -14,7 +14,7 @@ export const FAULTS = new Set([
   'token_lost', 'token_no_refresh_token', 'token_fewer_scopes', 'token_no_token_type', 'token_no_expires_in',
   'keys_500', 'keys_hang', 'keys_empty',
   // Google's alone.
-  'revoke_hang',
+  'revoke_hang', 'metadata_nameless', 'metadata_500',
   // The way back.
   'callback_wrong_iss', 'callback_no_iss', 'callback_two_states', 'callback_two_codes', 'authorize_dead_end',
 ]);
@@ -73,7 +73,9 @@ export async function beforeToken(ctx, faults, client) {
       return false;
     case 'token_400':
       ctx.status = 400;
-      ctx.body = { error: found.value ?? 'invalid_grant', error_description: 'Asked for by the test.' };
+      ctx.body = { error: 'invalid_grant', error_description: 'Asked for by the test.' };
+      if (typeof found.value === 'object') Object.assign(ctx.body, found.value);
+      else if (found.value) ctx.body.error = found.value;
       return true;
     case 'token_401':
       ctx.status = 401;

@@ -60,7 +60,7 @@ export function build(state) {
   };
   const built = provider(state, house);
   const routes = {
-    'GET /.well-known/openid-configuration': (ctx) => { ctx.body = discovery(state.origin); },
+    'GET /.well-known/openid-configuration': (ctx) => metadata(ctx, state),
     'GET /oauth2/v3/certs': (ctx) => keys(ctx, state),
     'POST /token': (ctx, next) => token(ctx, next, state),
     'POST /revoke': (ctx) => revoke(ctx, state, built),
@@ -79,6 +79,18 @@ export function build(state) {
   });
   built.use(signIn(state, built, house));
   return built;
+}
+
+function metadata(ctx, state) {
+  const found = state.faults.takeAny(['metadata_nameless', 'metadata_500']);
+  const announced = discovery(state.origin);
+  if (found?.fault === 'metadata_nameless') delete announced.authorization_response_iss_parameter_supported;
+  if (found?.fault === 'metadata_500') {
+    ctx.status = 500;
+    ctx.body = { error: 'internal' };
+    return;
+  }
+  ctx.body = announced;
 }
 
 function discovery(origin) {

@@ -23,10 +23,10 @@ use crate::contract::{
 };
 
 use super::oauth;
-use super::oauth::callback::Naming;
 use super::oauth::endpoint;
 use super::oauth::grant::Grant;
 use super::oauth::keys::Keys;
+use super::oauth::metadata::Metadata;
 use super::oauth::party::Party;
 use super::oauth::refusal::Refusal;
 use super::oauth::scopes::{Need, Spelling, Wanted};
@@ -93,7 +93,7 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
         page: places.page.clone(),
         token: places.token.clone(),
         keys: Keys::at(places.keys.clone()),
-        naming: Naming::Always,
+        metadata: Some(Metadata::at(places.metadata.clone())),
         issuer: places.issuer.clone(),
     };
     let scope: Vec<&str> = ["openid", "email", "profile"].into_iter().chain(config.wanted.names()).collect();

@@ -16,6 +16,8 @@ pub struct Places {
     pub userinfo: Url,
     /// The public keys.
     pub keys: Url,
+    /// What Google announces of itself.
+    pub metadata: Url,
     /// What Google calls itself where people come back from.
     pub issuer: String,
     /// What it calls itself in ID tokens.
@@ -47,6 +49,7 @@ impl Places {
             revoke: place("https://oauth2.googleapis.com", "/revoke")?,
             userinfo: place("https://openidconnect.googleapis.com", "/v1/userinfo")?,
             keys: place("https://www.googleapis.com", "/oauth2/v3/certs")?,
+            metadata: place("https://accounts.google.com", "/.well-known/openid-configuration")?,
             issuer,
             issuers,
             own: base.is_none(),

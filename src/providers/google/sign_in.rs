@@ -62,8 +62,8 @@ impl Google {
         trip: &Trip,
         answer: &Answer,
     ) -> Result<(Redeemed, Person), Refusal> {
-        let code = match self.party.read(trip, answer)? {
-            Brought::Code(code) => code,
+        let code = match self.party.read(cx, trip, answer).await? {
+            Brought::Code { code, .. } => code,
             Brought::Error(declined) => return Err(refusal(&declined.error)),
         };
         let redeemed =

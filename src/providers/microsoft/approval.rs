@@ -67,7 +67,10 @@ impl Microsoft {
         place: Place,
         refusal: Refusal,
     ) -> Result<Next, Trouble> {
-        self.approval(cx, place, Some(VOICE.notice(refusal)))
+        // The page says what is needed; the notice says where that leaves the person.
+        let text = VOICE.say("notice.approval_needed");
+        let notice = Notice { code: refusal.code.to_owned(), tone: Tone::Refused, text, advice: None };
+        self.approval(cx, place, Some(notice))
     }
 
     /// Goes on when an administrator came back.

@@ -26,7 +26,6 @@ use crate::contract::{
 use crate::kernel::clock::Millis;
 
 use super::oauth;
-use super::oauth::callback::Naming;
 use super::oauth::grant::Grant;
 use super::oauth::keys::Keys;
 use super::oauth::party::Party;
@@ -87,7 +86,7 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
         token: place("oauth2/v2.0/token")?,
         keys: Keys::at(place("discovery/v2.0/keys")?),
         // It does not name itself so far. Should it begin to, the name must be right.
-        naming: Naming::Perhaps,
+        metadata: None,
         issuer: claims::template(&base),
     };
     let scope = ["openid", "profile", "email", "offline_access"].into_iter().chain(config.wanted.names());

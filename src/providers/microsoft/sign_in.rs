@@ -87,8 +87,8 @@ impl Microsoft {
         trip: &Trip,
         answer: &Answer,
     ) -> Result<(Redeemed, Person), Declined> {
-        let code = match self.party.read(trip, answer)? {
-            Brought::Code(code) => code,
+        let code = match self.party.read(cx, trip, answer).await? {
+            Brought::Code { code, .. } => code,
             Brought::Error(declined) => return Err(Trouble::from(&declined).refusal().into()),
         };
         let more = [("scope", &*self.scope)];

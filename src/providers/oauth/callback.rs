@@ -10,20 +10,16 @@ use super::refusal::Refusal;
 /// No provider's code is longer, in bytes; Microsoft's have about 1,500.
 const LONGEST_CODE: usize = 4096;
 
-/// Whether a provider names itself in what a person brings back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Naming {
-    /// It announces that it always does, so its absence is a forgery.
-    Always,
-    /// It does not announce it; a name that is there must still be right.
-    Perhaps,
-}
-
 /// What came back.
 #[derive(Debug)]
 pub enum Brought {
     /// A code to redeem.
-    Code(Secret),
+    Code {
+        /// The code.
+        code: Secret,
+        /// Whether the provider named itself beside it. Where it announces that it always does, one without is a forgery.
+        named: bool,
+    },
     /// The provider says no.
     Error(Declined),
 }
@@ -41,16 +37,11 @@ pub struct Declined {
 ///
 /// # Errors
 /// Why it is not accepted.
-pub fn read(answer: &Answer, issuer: &str, naming: Naming) -> Result<Brought, Refusal> {
+pub fn read(answer: &Answer, issuer: &str) -> Result<Brought, Refusal> {
     let value = |name: &str| answer.secret(name).map(Secret::reveal).filter(|value| !value.is_empty());
-    let (code, error) = (value("code"), value("error"));
-    match value("iss") {
-        Some(named) if !is(named, issuer) => return Err(Refusal::invalid("callback_iss_wrong")),
-        // An error is only shown; nothing is sent anywhere because of it.
-        None if naming == Naming::Always && code.is_some() => {
-            return Err(Refusal::invalid("callback_iss_missing"));
-        }
-        _ => {}
+    let (code, error, name) = (value("code"), value("error"), value("iss"));
+    if name.is_some_and(|name| !is(name, issuer)) {
+        return Err(Refusal::invalid("callback_iss_wrong"));
     }
     match (code, error) {
         (Some(_), Some(_)) => Err(Refusal::invalid("callback_contradictory")),
@@ -58,7 +49,7 @@ pub fn read(answer: &Answer, issuer: &str, naming: Naming) -> Result<Brought, Re
         (Some(code), None) => {
             let fine = code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte.is_ascii_graphic());
             if fine {
-                Ok(Brought::Code(Secret::new(code)))
+                Ok(Brought::Code { code: Secret::new(code), named: name.is_some() })
             } else {
                 Err(Refusal::invalid("callback_code_malformed"))
             }
@@ -89,29 +80,24 @@ mod tests {
 
     const ISSUER: &str = "https://id.example";
 
-    fn brought(fields: &[(&str, &str)], naming: Naming) -> Result<Brought, &'static str> {
+    fn brought(fields: &[(&str, &str)]) -> Result<Brought, &'static str> {
         let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), Secret::new(*text))).collect();
-        read(&Answer { action: Action::Returned, fields }, ISSUER, naming).map_err(|refusal| refusal.code)
+        read(&Answer { action: Action::Returned, fields }, ISSUER).map_err(|refusal| refusal.code)
     }
 
     #[test]
     fn a_code_is_taken_from_the_right_issuer_only() {
-        let right = [("code", "abc"), ("iss", ISSUER)];
-        for naming in [Naming::Always, Naming::Perhaps] {
-            assert!(matches!(brought(&right, naming), Ok(Brought::Code(code)) if code.reveal() == "abc"));
-            for wrong in
-                ["https://evil.example", "https://id.example/", "HTTPS://id.example", " https://id.example"]
-            {
-                let wrong = [("code", "abc"), ("iss", wrong)];
-                assert_eq!(brought(&wrong, naming).unwrap_err(), "callback_iss_wrong", "{wrong:?}");
-            }
+        let right = brought(&[("code", "abc"), ("iss", ISSUER)]);
+        assert!(matches!(right, Ok(Brought::Code { code, named: true }) if code.reveal() == "abc"));
+        for wrong in
+            ["https://evil.example", "https://id.example/", "HTTPS://id.example", " https://id.example"]
+        {
+            let wrong = [("code", "abc"), ("iss", wrong)];
+            assert_eq!(brought(&wrong).unwrap_err(), "callback_iss_wrong", "{wrong:?}");
         }
-        assert_eq!(brought(&[("code", "abc")], Naming::Always).unwrap_err(), "callback_iss_missing");
-        assert_eq!(
-            brought(&[("code", "abc"), ("iss", "")], Naming::Always).unwrap_err(),
-            "callback_iss_missing"
-        );
-        assert!(brought(&[("code", "abc")], Naming::Perhaps).is_ok());
+        for nameless in [&[("code", "abc")][..], &[("code", "abc"), ("iss", "")]] {
+            assert!(matches!(brought(nameless), Ok(Brought::Code { named: false, .. })), "{nameless:?}");
+        }
     }
 
     #[test]
@@ -127,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_says_nothing_or_two_things_is_refused() {
-        let told = |fields: &[(&str, &str)]| brought(fields, Naming::Perhaps).unwrap_err();
+        let told = |fields: &[(&str, &str)]| brought(fields).unwrap_err();
         assert_eq!(told(&[]), "callback_incomplete");
         assert_eq!(told(&[("code", ""), ("error", "")]), "callback_incomplete");
         assert_eq!(told(&[("code", "a"), ("error", "access_denied")]), "callback_contradictory");
@@ -138,15 +124,15 @@ mod tests {
 
     #[test]
     fn an_error_is_a_word_or_nothing() {
-        let declined = |fields: &[(&str, &str)], naming| match brought(fields, naming) {
+        let declined = |fields: &[(&str, &str)]| match brought(fields) {
             Ok(Brought::Error(declined)) => declined,
             other => panic!("{other:?}"),
         };
         let fields = [("error", "access_denied"), ("error_description", "AADSTS65004: no")];
-        let read = declined(&fields, Naming::Always);
+        let read = declined(&fields);
         assert_eq!((&*read.error, &*read.description), ("access_denied", "AADSTS65004: no"));
-        assert_eq!(declined(&[("error", "<b>\r\n")], Naming::Perhaps).error, "");
+        assert_eq!(declined(&[("error", "<b>\r\n")]).error, "");
         let wrong = [("error", "access_denied"), ("iss", "https://evil.example")];
-        assert_eq!(brought(&wrong, Naming::Perhaps).unwrap_err(), "callback_iss_wrong");
+        assert_eq!(brought(&wrong).unwrap_err(), "callback_iss_wrong");
     }
 }

@@ -63,6 +63,8 @@ macro_rules! codes {
 pub const TOKEN: Codes = codes!("token");
 /// Where the public keys are.
 pub const KEYS: Codes = codes!("keys");
+/// What it announces of itself.
+pub const METADATA: Codes = codes!("metadata");
 /// Where a token tells whose it is.
 pub const USERINFO: Codes = codes!("userinfo");
 /// Where grants end.

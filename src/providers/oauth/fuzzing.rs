@@ -8,7 +8,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::json;
 
-use super::callback::{self, Brought, Naming};
+use super::callback::{self, Brought};
 use super::id_token::{Claims, Expected, check};
 use super::keys::{Key, KeySet};
 use super::refusal::Refusal;
@@ -25,24 +25,18 @@ pub fn callback(query: &[u8]) {
         url::form_urlencoded::parse(query).map(|(name, text)| (name.into_owned(), Secret::new(text)));
     let answer = Answer { action: Action::Returned, fields: fields.collect() };
     let value = |name: &str| answer.secret(name).map(Secret::reveal).filter(|value| !value.is_empty());
-    for naming in [Naming::Always, Naming::Perhaps] {
-        match callback::read(&answer, ISSUER, naming) {
-            Ok(Brought::Code(code)) => {
-                assert_eq!(value("code"), Some(code.reveal()));
-                assert!(
-                    value("error").is_none() && code.reveal().bytes().all(|byte| byte.is_ascii_graphic())
-                );
-                assert!(naming == Naming::Perhaps || value("iss").is_some());
-                assert!(
-                    value("iss").is_none_or(|iss| iss.starts_with("https://id.example/") && iss.len() == 60)
-                );
-            }
-            Ok(Brought::Error(declined)) => {
-                assert!(value("error").is_some() && declined.error.len() <= 80);
-                assert!(!declined.error.contains(['\r', '\n', ' ']));
-            }
-            Err(refusal) => assert!(refusal.code.starts_with("callback_")),
+    match callback::read(&answer, ISSUER) {
+        Ok(Brought::Code { code, named }) => {
+            assert_eq!(value("code"), Some(code.reveal()));
+            assert!(value("error").is_none() && code.reveal().bytes().all(|byte| byte.is_ascii_graphic()));
+            assert_eq!(named, value("iss").is_some());
+            assert!(value("iss").is_none_or(|iss| iss.starts_with("https://id.example/") && iss.len() == 60));
         }
+        Ok(Brought::Error(declined)) => {
+            assert!(value("error").is_some() && declined.error.len() <= 80);
+            assert!(!declined.error.contains(['\r', '\n', ' ']));
+        }
+        Err(refusal) => assert!(refusal.code.starts_with("callback_")),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod grant;
 pub mod id_token;
 pub mod json;
 pub mod keys;
+pub mod metadata;
 pub mod party;
 pub mod refusal;
 pub mod scopes;

@@ -8,9 +8,10 @@ use crate::contract::{Answer, Context, State, Step, Trouble};
 use crate::kernel::clock::Millis;
 use crate::kernel::secret::Secret;
 
-use super::callback::{self, Brought, Naming};
+use super::callback::{self, Brought};
 use super::id_token::{self, Claims, Expected};
 use super::keys::{KeySet, Keys};
+use super::metadata::Metadata;
 use super::refusal::Refusal;
 use super::tokens::{self, Outcome, Tokens};
 use super::trip::{Place, Request, Trip};
@@ -28,8 +29,8 @@ pub struct Party {
     pub token: Url,
     /// Its public keys.
     pub keys: Keys,
-    /// Whether it names itself in what people bring back.
-    pub naming: Naming,
+    /// Where it announces whether it names itself in what people bring back; `None` where it is known that it does not.
+    pub metadata: Option<Metadata>,
     /// Whom people bring that name from.
     pub issuer: String,
 }
@@ -85,8 +86,15 @@ impl Party {
     ///
     /// # Errors
     /// Why it is not accepted.
-    pub fn read(&self, trip: &Trip, answer: &Answer) -> Result<Brought, Refusal> {
-        callback::read(answer, &trip.issuer, self.naming)
+    pub async fn read(&self, cx: &Context, trip: &Trip, answer: &Answer) -> Result<Brought, Refusal> {
+        let brought = callback::read(answer, &trip.issuer)?;
+        // An error is only shown; nothing is sent anywhere because of it.
+        if let (Brought::Code { named: false, .. }, Some(metadata)) = (&brought, &self.metadata)
+            && metadata.names_itself(cx).await?
+        {
+            return Err(Refusal::invalid("callback_iss_missing"));
+        }
+        Ok(brought)
     }
 
     /// Redeems a code, once. The keys are fetched first, so that a sign-in that could not be judged is not begun.

@@ -50,7 +50,15 @@ pub(super) fn inside_an_app(headers: &HeaderMap) -> bool {
     // Safari says its own name; what apps on the same system show does not.
     let apple = ["iphone", "ipad", "ipod"].iter().any(|device| agent.contains(device));
     let bare = apple && agent.contains("applewebkit") && !agent.contains("safari/");
-    bare || INSIDE.iter().any(|sign| agent.contains(sign))
+    bare || INSIDE.iter().any(|sign| begins_a_word(&agent, sign))
+}
+
+/// Whether a text has `sign` where no other word goes on: airlines write browsers, too.
+fn begins_a_word(text: &str, sign: &str) -> bool {
+    let ends = |before: &str| {
+        !sign.starts_with(char::is_alphabetic) || !before.ends_with(|last: char| last.is_ascii_alphanumeric())
+    };
+    text.match_indices(sign).any(|(at, _)| text.get(..at).is_some_and(ends))
 }
 
 /// Leads the session's holder out of an app: to an address of its own, so that the app's "open in browser" opens what
@@ -159,6 +167,8 @@ mod tests {
             "{android}; wv) AppleWebKit/537.36 Version/4.0 Chrome/130.0 Mobile Safari/537.36"
         )));
         assert!(!inside(&format!("{android}) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36")));
+        assert!(inside(&format!("{phone} Version/18.1 Mobile/15E148 Safari Line/14.0")));
+        assert!(!inside("Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0 Safari/537.36 Airline/2.0"));
         assert!(!inside("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"));
     }
 }

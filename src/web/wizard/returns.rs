@@ -14,11 +14,12 @@ use super::browser::Browser;
 use super::forms::Form;
 use super::link::LONGEST;
 use super::show::{Canvas, path, see_other};
-use super::steps::after;
+use super::steps::{after, failed};
 use crate::connect::{Error, Landing};
 use crate::dialects::riposte;
 use crate::kernel::ids::SessionId;
 use crate::kernel::secret::Secret;
+use crate::kernel::words::SessionState;
 use crate::pages::ProblemKind;
 
 /// The longest query that is looked at, in bytes: codes of some providers come close to two thousand.
@@ -56,8 +57,8 @@ fn read(query: &str) -> Result<BTreeMap<String, Secret>, Refused> {
     }
 }
 
-/// `GET /providers/{providerName}/callback`: 303 to the session with a handle; 404 for a provider of no such name and
-/// for a sign-in that nobody waits for, 400 for what no provider sends: without `state`, without both `code` and
+/// `GET /providers/{providerName}/callback`: 303 to the session with a handle; 410 with the way home when that is over;
+/// 404 for a provider of no such name and for a sign-in that nobody waits for, 400 for what no provider sends: without `state`, without both `code` and
 /// `error`, a parameter twice, overlong or not in UTF-8.
 pub(super) async fn callback(
     State(web): State<Web>,
@@ -89,7 +90,13 @@ pub(super) async fn callback(
             tracing::info!(session.id = %session, provider = slug, cause = code, "a return came too late");
             on(&host, &path(&session))
         }
-        Ok(Landing::Stray) => stray(StatusCode::NOT_FOUND, "state_unknown"),
+        Ok(Landing::Over { session, state }) => {
+            let (id, request) = (&session.session.id, Some(&session.request));
+            let code = state.as_str();
+            tracing::info!(session.id = %id, provider = slug, cause = code, "a return came after the end");
+            Canvas { about: Some(id), request, ..canvas }.over(state, session.session.cause.as_deref())
+        }
+        Ok(Landing::Stray { code }) => stray(StatusCode::NOT_FOUND, code),
         Err(error) => canvas.failed(&error),
     }
 }
@@ -107,11 +114,12 @@ pub(super) async fn resume(
     let form = Form::read(query.unwrap_or_default().as_bytes());
     match web.connect.resume(&id, browser.cookie_of(&id).as_deref(), form.text("handle")).await {
         Ok((_, view)) => see_other(&after(&id, &view), None),
-        Err(error) => Canvas::new(&web, &browser).failed(&error),
+        Err(error) => failed(&web, &browser, id.as_str(), &error).await,
     }
 }
 
-/// `GET /providers/{providerName}/admin-consent`: 200, and the person may try again; 404 for what nobody waits for.
+/// `GET /providers/{providerName}/admin-consent`: 200, and the person may try again; 410 when their link is over; 404 for
+/// what nobody waits for.
 pub(super) async fn approval(
     State(web): State<Web>,
     browser: Browser,
@@ -130,6 +138,10 @@ pub(super) async fn approval(
         Ok(view) => {
             let session = &view.session.id;
             tracing::info!(session.id = %session, provider = slug, granted, "an administrator came back");
+            if !matches!(view.state, SessionState::Open | SessionState::Connected) {
+                return Canvas { about: Some(session), ..canvas }
+                    .over(view.state, view.session.cause.as_deref());
+            }
             let kind = if granted { ProblemKind::ApprovalGiven } else { ProblemKind::ApprovalRefused };
             Canvas { about: Some(session), ..canvas }.problem(StatusCode::OK, kind, "")
         }

@@ -1,6 +1,6 @@
 //! The pages behind the claim: the current step, the wait while an answer is checked, the outcome.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::response::Response;
@@ -31,8 +31,21 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): 
             handover::lead_out(&web, &browser, &session).await
         }
         Ok((session, view)) => draw(&web, &browser, &session, &view),
-        Err(error) => Canvas::new(&web, &browser).failed(&error),
+        Err(error) => failed(&web, &browser, &id, &error).await,
     }
+}
+
+/// What a use case could not do for a session, with the way home where this browser may know it.
+pub(super) async fn failed(web: &Web, browser: &Browser, id: &str, error: &Error) -> Response {
+    let canvas = Canvas::new(web, browser);
+    // It is told to nobody but the session's holder.
+    let held = matches!(error, Error::ProviderUnavailable).then(|| id.parse::<SessionId>().ok()).flatten();
+    let session = match &held {
+        Some(id) => web.connect.session(id).await.ok(),
+        None => None,
+    };
+    let request = session.as_ref().map(|session| &session.request);
+    Canvas { session: held.as_ref(), request, ..canvas }.failed(error)
 }
 
 /// Whether the step leads to a provider that would turn this browser away.
@@ -55,14 +68,20 @@ pub(super) fn after(id: &SessionId, view: &View) -> String {
 }
 
 /// `GET /wizard/{session}/leave`: a page that goes on to where the step sends the person; 303 to the session's page
-/// where it sends nobody away. The answer to a POST must not redirect to another origin (`form-action`).
-pub(super) async fn leave(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
+/// where it sends nobody away. With `anyway=yes` it does so in a browser that the provider is likely to turn away, too. The answer to a POST must not redirect to another origin (`form-action`).
+pub(super) async fn leave(
+    State(web): State<Web>,
+    browser: Browser,
+    Segment(id): Segment,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let anyway = Form::read(query.unwrap_or_default().as_bytes()).text("anyway") == "yes";
     let Ok(id) = id.parse::<SessionId>() else {
         return Canvas::new(&web, &browser).failed(&Error::NotFound("session"));
     };
     match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
         Ok((session, view)) => match &view {
-            View::Step { step, .. } if !refused_inside(&web, &browser, &view) => {
+            View::Step { step, .. } if anyway || !refused_inside(&web, &browser, &view) => {
                 match step.url.as_deref().filter(|_| step.kind == StepKind::Redirect) {
                     Some(url) => {
                         let request = Some(&session.request);
@@ -73,7 +92,7 @@ pub(super) async fn leave(State(web): State<Web>, browser: Browser, Segment(id):
             }
             _ => see_other(&path(&id), None),
         },
-        Err(error) => Canvas::new(&web, &browser).failed(&error),
+        Err(error) => failed(&web, &browser, id.as_str(), &error).await,
     }
 }
 
@@ -98,12 +117,12 @@ pub(super) async fn answer(
                     keep_typed(&mut view, version, &typed);
                     draw(&web, &browser, &session, &view)
                 }
-                Err(error) => Canvas::new(&web, &browser).failed(&error),
+                Err(error) => failed(&web, &browser, id.as_str(), &error).await,
             }
         }
         Pressed::Answer(answer) => {
             let done = web.connect.answer(&id, browser.cookie_of(&id).as_deref(), version, answer).await;
-            go_on(&web, &browser, &id, done)
+            go_on(&web, &browser, &id, done).await
         }
     }
 }
@@ -122,7 +141,7 @@ pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Segment
             canvas.page(StatusCode::OK, &Page::Problem(problem))
         }
         Ok(_) => see_other(&path(&id), None),
-        Err(error) => canvas.failed(&error),
+        Err(error) => failed(&web, &browser, id.as_str(), &error).await,
     }
 }
 
@@ -136,7 +155,7 @@ pub(super) async fn cancel(
     match posted(&web, &browser, &id, &body) {
         Ok((id, _)) => {
             let done = web.connect.cancel(&id, browser.cookie_of(&id).as_deref()).await;
-            go_on(&web, &browser, &id, done)
+            go_on(&web, &browser, &id, done).await
         }
         Err(refused) => refused,
     }
@@ -182,10 +201,15 @@ fn posted(web: &Web, browser: &Browser, id: &str, body: &[u8]) -> Result<(Sessio
     Err(canvas.page(StatusCode::FORBIDDEN, &Page::Problem(problem)))
 }
 
-fn go_on(web: &Web, browser: &Browser, id: &SessionId, done: Result<(SessionView, View), Error>) -> Response {
+async fn go_on(
+    web: &Web,
+    browser: &Browser,
+    id: &SessionId,
+    done: Result<(SessionView, View), Error>,
+) -> Response {
     match done {
         Ok((_, view)) => see_other(&after(id, &view), None),
-        Err(error) => Canvas::new(web, browser).failed(&error),
+        Err(error) => failed(web, browser, id.as_str(), &error).await,
     }
 }
 

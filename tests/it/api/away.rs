@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::book::{Ask, Book};
 use super::pages::cookies;
-use crate::app::person::{Person, Seen};
-use crate::app::signing::{Place, parameter};
+use crate::app::person::Person;
+use crate::app::signing::{Place, leaves_for, parameter};
 use crate::parts::identity::House;
 use crate::parts::visitor::Choices;
 
@@ -28,11 +28,9 @@ pub async fn walk(book: &mut Book) {
     book.ask(app, "leaveWizard", 200, Ask { values: &at, headers: &headers, ..Ask::default() }).await;
     for moved in 0..=MOVES {
         let headers = [("cookie", held.as_str()), INSIDE];
-        let page =
-            book.ask(app, "showWizard", 200, Ask { values: &at, headers: &headers, ..Ask::default() }).await;
-        let page = Seen { url: origin.clone(), reply: page };
-        let handover = page.attribute("#pass-on", "value").expect("an address for another browser");
-        let token = [handover.rsplit('/').next().expect("its token")];
+        let out = Ask { values: &at, headers: &headers, ..Ask::default() };
+        let out = book.ask(app, "showWizard", 303, out).await;
+        let token = [out.header("location").rsplit('/').next().expect("a token for another browser")];
         let strange = Ask { values: &token, headers: &[ours], ..Ask::default() };
         if moved == MOVES {
             book.ask(app, "openHandover", 409, strange.clone()).await;
@@ -65,5 +63,30 @@ pub async fn approval(book: &mut Book) {
     let url = waiting.attribute("#pass-on", "value").expect("an address for the administrator");
     let query = format!("?admin_consent=True&state={}", parameter(&url, "state").expect("its state"));
     let back = Ask { values: &["microsoft"], query: &query, ..Ask::default() };
-    book.ask(&place.app, "adminConsent", 200, back).await;
+    book.ask(&place.app, "adminConsent", 200, back.clone()).await;
+    let path = format!("/v1/hosted/accounts/link/{}", link.id);
+    assert_eq!(place.app.api("DELETE", &path, None).await.status, 200);
+    book.ask(&place.app, "adminConsent", 410, back).await;
+    let query = parameter(&leaves_for(&leaving), "state").expect("a state");
+    let query = format!("?code=x&state={query}");
+    let back = Ask { values: &["microsoft"], query: &query, ..Ask::default() };
+    book.ask(&place.app, "providerCallback", 410, back).await;
+}
+
+/// Somebody who is under way when their provider is switched off.
+pub async fn switched_off(book: &mut Book) {
+    let mut place = Place::start(House::Google).await;
+    let link = place.link(json!({})).await;
+    let person = Person::new();
+    person.begin(&link).await;
+    assert!(place.app.stop());
+    for name in ["CLIENT_ID", "CLIENT_SECRET"] {
+        place.app.set(&format!("PROVIDERS__GOOGLE__{name}"), "");
+    }
+    place.app.run();
+    let (at, held) = ([link.id.as_str()], person.cookie_header());
+    let headers = [("cookie", held.as_str())];
+    for id in ["leaveWizard", "resumeWizard", "askCancel"] {
+        book.ask(&place.app, id, 410, Ask { values: &at, headers: &headers, ..Ask::default() }).await;
+    }
 }

@@ -35,6 +35,7 @@ async fn every_documented_status_is_produced_and_no_other() {
     pages::walk(&mut book, &app, &schema).await;
     away::walk(&mut book).await;
     away::approval(&mut book).await;
+    away::switched_off(&mut book).await;
     document(&mut book, &app).await;
     book.ask(&app, "health", 200, Ask::default()).await;
     book.ask(&app, "ready", 200, Ask::default()).await;

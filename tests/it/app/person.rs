@@ -44,6 +44,19 @@ impl Person {
         self.try_open(url).await.expect("the page opens")
     }
 
+    /// Opens an address and follows where it leads while that lies below `on`; where the last one leads comes back.
+    pub async fn hop(&self, url: &str, on: &str) -> String {
+        let mut url = Url::parse(url).expect("an address");
+        loop {
+            let reply = self.send("GET", url.as_str(), &[], b"").await.expect("an answer");
+            let next = url.join(reply.header("location")).expect("it leads on");
+            if reply.status != 303 || !next.path().ends_with(on) {
+                return next.into();
+            }
+            url = next;
+        }
+    }
+
     /// Opens an address of a server that may be dead.
     pub async fn try_open(&self, url: &str) -> Result<Seen, String> {
         let reply = self.send("GET", url, &[], b"").await?;

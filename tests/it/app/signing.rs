@@ -146,7 +146,7 @@ impl Asking {
     /// One with a key of its own.
     pub fn at(app: &App, account: &str) -> Self {
         let host = app.url("").trim_start_matches("http://").to_owned();
-        Self { key: trusted_key(app), host, path: format!("/v1/accounts/{account}/credentials") }
+        Self { key: app.trusted_key(), host, path: format!("/v1/accounts/{account}/credentials") }
     }
 
     /// Asks a node at this address, which may be dead.
@@ -162,16 +162,6 @@ impl Asking {
         let asking = self.clone();
         tokio::spawn(async move { asking.ask(&node, body).await })
     }
-}
-
-/// A key that may read credentials.
-pub fn trusted_key(app: &App) -> String {
-    let (worked, said, why) = app.cli(&["keys", "create", "--name", "trusted", "--credentials"]);
-    assert!(worked, "{why}");
-    said.split_whitespace()
-        .find(|word| word.starts_with("vst_"))
-        .unwrap_or_else(|| panic!("{said}"))
-        .to_owned()
 }
 
 /// Where a page sends the person by itself.

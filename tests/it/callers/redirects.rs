@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use crate::app::http::Reply;
 use crate::app::{App, in_an_hour};
 
-async fn link(app: &App, home: &str) -> Reply {
+async fn link(app: &App, field: &str, home: &str) -> Reply {
     let body = json!({
         "type": "create",
         "providers": "*",
         "api_url": app.url("/v1"),
         "expiresOn": in_an_hour(),
-        "success_redirect_url": home,
+        field: home,
     });
     app.api("POST", "/v1/hosted/accounts/link", Some(body)).await
 }
@@ -31,9 +31,12 @@ async fn where_providers_send_people_back_to_is_no_way_home() {
         app.url("/done/../providers/microsoft/admin-consent"),
         callback.replacen("http:", "HTTP:", 1),
     ] {
-        for (reply, field) in
-            [(link(&app, &home).await, "success_redirect_url"), (session(&app, &home).await, "redirectUri")]
-        {
+        let (success, failure) = ("success_redirect_url", "failure_redirect_url");
+        for (reply, field) in [
+            (link(&app, success, &home).await, success),
+            (link(&app, failure, &home).await, failure),
+            (session(&app, &home).await, "redirectUri"),
+        ] {
             assert_eq!(reply.status, 400, "{home}: {}", reply.text());
             let detail: Value = reply.json()["detail"].clone();
             let detail = detail.as_str().unwrap_or_default();
@@ -41,7 +44,8 @@ async fn where_providers_send_people_back_to_is_no_way_home() {
         }
     }
     for home in ["https://app.example.com/providers/gmail/callback".to_owned(), app.url("/done")] {
-        assert_eq!(link(&app, &home).await.status, 201, "{home}");
+        assert_eq!(link(&app, "failure_redirect_url", &home).await.status, 201, "{home}");
+        assert_eq!(link(&app, "success_redirect_url", &home).await.status, 201, "{home}");
         assert_eq!(session(&app, &home).await.status, 200, "{home}");
     }
 }

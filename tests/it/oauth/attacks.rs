@@ -13,7 +13,7 @@ use crate::parts::identity::House;
 use crate::proofs::walk::succeeded;
 
 /// A return that waits for its browser, and where it waits.
-async fn parked(place: &Place, person: &Person) -> Url {
+pub async fn parked(place: &Place, person: &Person) -> Url {
     let back = place.consent(&person.begin(&place.link(json!({})).await).await).await;
     let callback = person.send("GET", back.as_str(), &[], b"").await.unwrap();
     assert_eq!(callback.status, 303);

@@ -50,7 +50,7 @@ async fn thirty_calls_at_once_renew_once() {
         let place = std::sync::Arc::new(short_lived(house).await);
         let account = place.account(&place.link(json!({})).await).await;
         let before = place.identity.log(&place.client, "token").await.len();
-        let key = super::trusted_key(&place.app);
+        let key = place.app.trusted_key();
         let url = place.app.url(&format!("/v1/accounts/{account}/credentials"));
         place.identity.fault(&place.client, "token_hang", 1, true).await;
         let mut calls = tokio::task::JoinSet::new();

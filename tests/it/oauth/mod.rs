@@ -1,11 +1,12 @@
 //! Signing in on a provider's own pages, in both dialects, beside stand-ins for Google and Microsoft that run a
 //! certified identity provider. The server under test is set up as an operator sets it up: a client and a base address.
 
-mod attacks;
+pub mod attacks;
 pub mod choice;
 mod credentials;
 mod flow;
 pub mod kills;
+mod late;
 pub mod nodes;
 mod refusals;
 mod releases;
@@ -15,5 +16,5 @@ mod settings;
 pub mod walk;
 
 pub use crate::app::signing::{
-    ADA, Asking, BEN, HOUSES, Place, address, leaves_for, parameter, point, set_up, slug, tag, trusted_key,
+    ADA, Asking, BEN, HOUSES, Place, address, leaves_for, parameter, point, set_up, slug, tag,
 };

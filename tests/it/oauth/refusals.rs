@@ -101,6 +101,27 @@ async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
     }
 }
 
+/// A policy of the organisation asks for more than a password: what Microsoft wants to be asked goes back to it, as it
+/// stands, and once.
+#[tokio::test]
+async fn what_microsoft_challenges_people_to_prove_is_asked_for_the_next_time_they_leave() {
+    let place = Place::start(House::Microsoft).await;
+    let person = Person::new();
+    let leaving = person.begin(&place.link(json!({})).await).await;
+    assert_eq!(parameter(&leaves_for(&leaving), "claims"), None);
+    let back = place.consent(&leaving).await;
+    let claims = r#"{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}"#;
+    let challenge = json!({ "suberror": "basic_action", "error_codes": [50076], "claims": claims });
+    place.identity.fault(&place.client, "token_400", challenge, true).await;
+    let page = person.open(back.as_str()).await;
+    assert!(page.has("#notice"), "{}", page.text());
+    assert!(place.app.accounts().await.is_empty());
+    let again = person.submit(&page, &page.sheet()).await;
+    assert_eq!(parameter(&leaves_for(&again), "claims").as_deref(), Some(claims));
+    let end = person.open(place.consent(&again).await.as_str()).await;
+    assert!(succeeded(&end), "{}", end.text());
+}
+
 /// Replies of the token endpoint that are no answer.
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_nobody_s_fault() {
@@ -192,7 +213,7 @@ async fn sessions_that_are_over_take_no_sign_in() {
     let taken = place.app.api("DELETE", &format!("/v1/hosted/accounts/link/{}", link.id), None).await;
     assert_eq!(taken.status, 200);
     let page = person.open(back.as_str()).await;
-    assert_eq!(page.reply.status, 404, "{}", page.text());
+    assert_eq!(page.reply.status, 410, "{}", page.text());
 
     let soon = vestibule::kernel::clock::Clock::system().now().after(std::time::Duration::from_secs(3));
     let link = place.link(json!({ "expiresOn": soon.rfc3339() })).await;
@@ -201,7 +222,7 @@ async fn sessions_that_are_over_take_no_sign_in() {
     let back = place.consent(&leaving).await;
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let page = person.open(back.as_str()).await;
-    assert!(page.reply.status == 404 || page.reply.status == 410, "{}", page.text());
+    assert!(page.reply.status == 410, "{}", page.text());
     assert!(place.identity.log(&place.client, "token").await.is_empty());
     assert!(place.app.accounts().await.is_empty());
 }

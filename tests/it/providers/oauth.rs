@@ -413,6 +413,33 @@ async fn new_keys_are_fetched_once_when_a_token_names_one() {
     }
 }
 
+/// Google announces that it names itself beside a code. Should it stop to, people still get in.
+#[tokio::test]
+async fn a_code_without_the_providers_name_is_refused_only_where_the_name_is_announced() {
+    let ca = Ca::new();
+    for (fault, told) in [
+        ("metadata_500", Some("metadata_unavailable")),
+        ("", Some("callback_iss_missing")),
+        ("metadata_nameless", None),
+    ] {
+        let identity = Identity::start(&ca, House::Google);
+        let app = App::with(&identity, House::Google, json!({}), &[]).await;
+        if !fault.is_empty() {
+            identity.fault_for_all(fault, Value::Null).await;
+        }
+        identity.fault_once(&app.client, "callback_no_iss").await;
+        match told {
+            Some(code) => {
+                let mut visit = app.begin().await;
+                visit.go(ADA, &Choices::default()).await;
+                assert_eq!(visit.told(), ("sign_in", Some(code)));
+                assert!(identity.log(&app.client, "token").await.is_empty());
+            }
+            None => assert_eq!(app.connected(ADA).await.profile.label, ADA),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_microsoft_account_connects_and_its_last_token_for_renewing_is_kept() {
     let app = App::at(House::Microsoft).await;

@@ -39,7 +39,7 @@ pub async fn park(store: &Store, id: &str, attempt: &AttemptId, handle: &str, br
                 if tx.way_back(id).await?.is_none() {
                     tx.insert_return(id, attempt, 1).await?;
                 }
-                tx.park(id, brought, handle, Millis(5)).await
+                tx.park(id, brought, handle, Millis(5), Millis(0)).await
             })
         })
         .await
@@ -74,6 +74,28 @@ pub async fn what_was_brought_back_is_parked_once_and_taken_once(database: Datab
     assert_eq!(db.way_back(&id).await.unwrap().unwrap().parked_at, Some(Millis(5)));
 }
 
+pub async fn what_nobody_takes_out_in_time_makes_room_and_is_forgotten(database: Database) {
+    let store = database.open().await;
+    let (attempt, id) = (live_attempt(&store).await, word());
+    assert_eq!(park(&store, &id, &attempt, "first", b"code").await, Ok(()));
+    let again = |stale: i64| {
+        store.write((id.clone(), stale), |(id, stale), tx| {
+            Box::pin(tx.park(id, b"other", "second", Millis(9), Millis(*stale)))
+        })
+    };
+    assert_eq!((again(5).await, again(6).await), (Err(Error::Conflict), Ok(())));
+    let forget = |stale: i64| store.write(stale, |stale, tx| Box::pin(tx.forget_parked(Millis(*stale))));
+    assert_eq!((forget(9).await, forget(10).await, forget(10).await), (Ok(0), Ok(1), Ok(0)));
+    let mut db = store.read().await.unwrap();
+    assert!(db.parked(&attempt, "second").await.unwrap().is_none());
+    assert_eq!(db.way_back(&id).await.unwrap().unwrap().parked_at, None, "as if nobody had come");
+    drop(db);
+    // What was taken out stays taken out.
+    assert_eq!(again(0).await, Ok(()));
+    let take = store.write(id.clone(), |id, tx| Box::pin(tx.take_parked(id)));
+    assert_eq!((take.await, again(100).await, forget(100).await), (Ok(()), Err(Error::Conflict), Ok(0)));
+}
+
 pub async fn of_fifty_returns_one_is_parked(database: Database) {
     let store = database.open().await;
     let (attempt, id) = (live_attempt(&store).await, word());
@@ -89,7 +111,7 @@ pub async fn of_fifty_returns_one_is_parked(database: Database) {
     assert_eq!(won, 1);
 }
 
-pub async fn ways_back_end_with_their_attempt_and_are_few(database: Database) {
+pub async fn ways_back_are_few_and_hold_nothing_after_the_end(database: Database) {
     let store = database.open().await;
     let attempt = live_attempt(&store).await;
     for version in 1..=40 {
@@ -105,11 +127,13 @@ pub async fn ways_back_end_with_their_attempt_and_are_few(database: Database) {
         db.way_back(&format!("{attempt}.{version}")).await.unwrap().is_some()
     };
     assert_eq!((known(24).await, known(25).await, known(40).await), (false, true, true));
+    assert_eq!(park(&store, &format!("{attempt}.40"), &attempt, "handle", b"code").await, Ok(()));
     let end = store.write(attempt.clone(), |attempt, tx| {
         Box::pin(tx.save_attempt(attempt, 1, AttemptState::Ended, b"", now()))
     });
     end.await.unwrap();
-    assert!(!known(40).await);
+    assert!(store.read().await.unwrap().parked(&attempt, "handle").await.unwrap().is_none());
+    assert!(known(40).await, "whoever comes back late is still led somewhere");
 }
 
 pub async fn a_grant_is_ended_by_one_and_a_sign_in_before_that_keeps_it(database: Database) {

@@ -136,8 +136,9 @@ both! {
     }
     grants {
         what_was_brought_back_is_parked_once_and_taken_once
+        what_nobody_takes_out_in_time_makes_room_and_is_forgotten
         of_fifty_returns_one_is_parked
-        ways_back_end_with_their_attempt_and_are_few
+        ways_back_are_few_and_hold_nothing_after_the_end
         a_grant_is_ended_by_one_and_a_sign_in_before_that_keeps_it
         one_call_renews_an_account_and_whoever_repairs_it_wins
     }

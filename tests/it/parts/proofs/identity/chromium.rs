@@ -2,10 +2,11 @@
 
 use super::App;
 use crate::parts::browser::{Browser, Look};
-use crate::parts::free_port;
 use crate::parts::identity::House;
+use crate::parts::{READY, free_port};
 use fantoccini::Locator;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 const ANN: &str = "ann.lee@example.com";
 
@@ -17,7 +18,15 @@ async fn walk(browser: &Browser, start: &str) -> url::Url {
     field.send_keys(ANN).await.expect("typing");
     press(browser, "#next").await;
     press(browser, "#allow").await;
-    client.current_url().await.expect("an address")
+    // The driver may come back from a click before the browser has got where it leads.
+    let started = Instant::now();
+    loop {
+        let now = client.current_url().await.expect("an address");
+        if now.path() == "/callback" || started.elapsed() > READY {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn press(browser: &Browser, button: &str) {
