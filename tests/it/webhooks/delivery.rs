@@ -76,7 +76,8 @@ async fn each_session_s_events_come_in_order_though_some_are_refused() {
 async fn a_date_in_retry_after_is_waited_for() {
     let app = App::start();
     let sink = Sink::start();
-    let at = std::time::SystemTime::now() + Duration::from_secs(10);
+    let now = vestibule::kernel::clock::Clock::system().now();
+    let at = std::time::UNIX_EPOCH + Duration::from_millis(now.0.unsigned_abs()) + Duration::from_secs(10);
     sink.answer_next([Answer::status(429).header("retry-after", &httpdate::fmt_http_date(at))]);
     endpoint(&app, &sink.url("/date"), json!({})).await;
     revoked(&app).await;

@@ -57,7 +57,7 @@ async fn a_410_switches_an_endpoint_off_and_what_it_missed_can_be_sent_once_it_i
     // What was told before keeps its id and its bytes.
     for old in &calls[..2] {
         let again = calls[2..].iter().filter(|new| new.header("webhook-id") == old.header("webhook-id"));
-        assert_eq!(again.map(|new| new.body.clone()).collect::<Vec<_>>(), [old.body.clone()]);
+        assert_eq!(again.map(|new| &new.body).collect::<Vec<_>>(), [&old.body]);
     }
     // Nothing happened since, so nothing is sent.
     let none = app.api("POST", &replay, Some(json!({ "since": now() }))).await.json();
