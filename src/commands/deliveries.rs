@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::{Value, json};
-use vestibule::connect::DeliveryView;
+use vestibule::connect::{DeliveryQuery, DeliveryView};
 use vestibule::kernel::clock::Millis;
 use vestibule::kernel::words::DeliveryState;
 use vestibule::store::Try;
@@ -47,7 +47,9 @@ pub async fn run(verb: Deliveries) -> anyhow::Result<()> {
                     .ok_or_else(|| anyhow!("--state must be due, done or dead, not {word}"))
             };
             let state = state.map(read).transpose()?;
-            let found = core.connect.deliveries(state, about, i64::from(limit)).await?;
+            let query = DeliveryQuery { state, subject: about, endpoint: None };
+            let mut found = core.connect.deliveries(query, None, i64::from(limit)).await?;
+            found.truncate(limit as usize);
             super::print(&json!(found.iter().map(show).collect::<Vec<_>>()))
         }
         Deliveries::Replay { id } => Ok(core.connect.replay(&id.parse()?).await?),
@@ -67,6 +69,7 @@ fn show(view: &DeliveryView) -> Value {
         "id": delivery.id,
         "event": view.event.as_ref().map(|event| event.kind),
         "about": delivery.subject,
+        "endpoint": delivery.endpoint_id,
         "state": delivery.state,
         "due_at": delivery.due_at.rfc3339(),
         "created_at": delivery.created_at.rfc3339(),

@@ -50,7 +50,7 @@ pub async fn run() -> anyhow::Result<()> {
     core.connect.store().join(&node, &name).await.context("the key ring")?;
     // Only now: a key that is printed beside a failed start is easily overlooked, and shown but once.
     announce_first_key(&core).await?;
-    let Core { config, connect, egress, clock, random } = core;
+    let Core { config, connect, egress, random, .. } = core;
     let store = connect.store().clone();
     let (quit, done) = watch::channel(false);
     let (broken, mut broke) = watch::channel(false);
@@ -58,7 +58,7 @@ pub async fn run() -> anyhow::Result<()> {
     let ring = tokio::spawn(workers::run("ring", ring, broken.clone()));
     let secret = connect.signing_secret().await?;
     let (tell, stop) = watch::channel(false);
-    let deliver = Deliver::new(connect.store().clone(), egress, clock, random, &secret);
+    let deliver = Deliver::new(connect.clone(), egress, random, &secret);
     let deliveries = tokio::spawn(workers::run("deliveries", deliver.run(stop.clone()), broken.clone()));
     let ending = grants::run(connect.clone(), stop.clone());
     let ending = tokio::spawn(workers::run("grants", ending, broken.clone()));

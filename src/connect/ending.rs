@@ -118,7 +118,7 @@ async fn end(ending: &Ending, tx: &mut Tx) -> store::Result<bool> {
 /// Puts an event of a session or its account on its way to the session's endpoint, if that wants it.
 pub(super) async fn tell(id: &SessionId, event: &Event, tx: &mut Tx) -> store::Result<()> {
     if let Some(endpoint) = tx.endpoint_of(id).await?
-        && endpoint.kinds.contains(&event.kind)
+        && endpoint.wants(event)
     {
         tx.enqueue(event, &endpoint).await?;
     }

@@ -17,6 +17,9 @@ pub enum Error {
     /// There is no such thing.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// There are as many of these already as there may be.
+    #[error("there are {1} {0} already, as many as there may be")]
+    TooMany(&'static str, i64),
     /// The session has ended and cannot be changed any more.
     #[error("the session has ended")]
     Ended,

@@ -9,6 +9,7 @@ mod choose;
 mod claims;
 mod deliveries;
 mod ending;
+mod endpoints;
 mod error;
 mod finish;
 mod grants;
@@ -21,6 +22,7 @@ mod secrets;
 mod sessions;
 mod settle;
 mod sweep;
+mod telling;
 mod view;
 
 use std::collections::BTreeMap;
@@ -31,7 +33,8 @@ pub use accounts::AccountView;
 pub use audit::Audited;
 pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
-pub use deliveries::DeliveryView;
+pub use deliveries::{DeliveryQuery, DeliveryView};
+pub use endpoints::{EndpointChange, EndpointReply, EndpointView, MOST_ENDPOINTS, NewEndpoint, Target};
 pub use error::{Broken, Error};
 pub use finish::Finished;
 pub use grants::{Given, Missing};
@@ -41,6 +44,10 @@ pub use repeats::{Once, Repeat, Turn};
 pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};
 pub use sessions::{CreatedSession, Goal, NewSession, Page, SessionView};
+pub use telling::{Telling, ToTell};
+
+/// What an endpoint wants to hear of.
+pub use crate::store::Wanted;
 pub use view::{View, Watching};
 
 use serde::{Deserialize, Serialize};
@@ -201,15 +208,6 @@ struct Details {
     name: Option<String>,
     identity: String,
     profile: Profile,
-}
-
-/// Where a session's endpoint is called and what it echoes, as it is sealed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Target {
-    /// The URL.
-    pub url: String,
-    /// The product's own name for the person.
-    pub name: Option<String>,
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<zeroize::Zeroizing<Vec<u8>>> {

@@ -114,8 +114,8 @@ impl Turn {
         tx.finish_call(&self.id, self.version, Some(&session.id), reply.map(|reply| &***reply), until).await
     }
 
-    /// The same for a call that is about no session; its reply holds nothing that opens anything.
-    pub(super) async fn finish_alone(&self, reply: &[u8], tx: &mut Tx) -> store::Result<()> {
-        tx.finish_call(&self.id, self.version, None, Some(reply), self.forgotten_at).await
+    /// The same for a call that is about no session.
+    pub(super) async fn finish_alone(&self, reply: &Zeroizing<Vec<u8>>, tx: &mut Tx) -> store::Result<()> {
+        tx.finish_call(&self.id, self.version, None, Some(&***reply), self.forgotten_at).await
     }
 }

@@ -9,8 +9,12 @@ use crate::kernel::ids::{AccountId, EndpointId, SessionId};
 use crate::kernel::random::Token;
 use crate::kernel::reference::Reference;
 use crate::kernel::traces;
-use crate::kernel::words::{Dialect, EventKind, Purpose, SessionState};
-use crate::store::{Endpoint, Session, SessionFilter};
+use crate::kernel::words::{Dialect, EndpointState, EventKind, Purpose, SessionState};
+use crate::store::{Endpoint, Session, SessionFilter, Wanted};
+
+/// What is wrong with a URL that cannot be called.
+pub(super) const OUT_OF_REACH: &str =
+    "points at an address this server may not call; allow its network with VESTIBULE_EGRESS_ALLOW";
 
 /// What the session is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,8 +176,7 @@ impl Connect {
             && !self.cx.egress.may_reach(&host)
         {
             // Refused again on the address when it is called; saying so now spares the product a silent wait.
-            let rule = "points at an address this server may not call; allow its network with VESTIBULE_EGRESS_ALLOW";
-            broken.push(Broken { field: "notify_url", rule: rule.to_owned() });
+            broken.push(Broken { field: "notify_url", rule: OUT_OF_REACH.to_owned() });
         }
         broken
     }
@@ -200,8 +203,15 @@ impl Connect {
             dialect: new.dialect,
             session_id: Some(session.clone()),
             lane: self.marker.mark("lane", &[host, &port]),
-            kinds: new.told.clone(),
-            target: encode(&Target { url: url.to_owned(), name: new.request.name.clone() })?,
+            wanted: new.told.iter().copied().map(Wanted::from).collect(),
+            target: encode(&Target {
+                url: url.to_owned(),
+                name: new.request.name.clone(),
+                ..Target::default()
+            })?,
+            version: 1,
+            state: EndpointState::Enabled,
+            some_accounts: false,
             created_at: now,
         })
     }

@@ -22,7 +22,7 @@ mod tests {
     use crate::contract::StepKind;
     use crate::dialects::envelope::Kind;
     use crate::dialects::{postpress, riposte};
-    use crate::kernel::words::{SessionState, Status};
+    use crate::kernel::words::{EventKind, SessionState, Status};
 
     fn listed(pointer: &str) -> BTreeSet<String> {
         let document = json().unwrap();
@@ -72,6 +72,11 @@ mod tests {
         assert_eq!(listed("Step/properties/kind"), kinds.into());
         let told = words(&riposte::TOLD.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
         assert_eq!(listed("Event/properties/type"), told);
+        let mut kinds = words(&EventKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
+        assert_eq!(listed("EndpointEvent/properties/type"), kinds);
+        assert_eq!(listed("LoggedType"), kinds);
+        kinds.remove(EventKind::WebhookTest.as_str());
+        assert_eq!(listed("EventType"), kinds);
         let slugs = postpress::slugs("*").unwrap().0;
         let types: BTreeSet<_> = slugs.iter().map(|slug| postpress::account_type(slug)).collect();
         assert_eq!(listed("Account/properties/type"), types);

@@ -68,6 +68,8 @@ pub enum Kind {
     MisdirectedRequest,
     /// It was done before, or it is too late for it.
     ActionAlreadyPerformed,
+    /// There are as many of these as there may be.
+    LimitExceeded,
     /// A bug.
     UnexpectedError,
     /// A documented route of the original API that is not served.
@@ -97,6 +99,7 @@ impl Kind {
         Self::TooManyRequests,
         Self::MisdirectedRequest,
         Self::ActionAlreadyPerformed,
+        Self::LimitExceeded,
         Self::UnexpectedError,
         Self::FeatureNotImplemented,
         Self::ServiceUnavailable,
@@ -125,6 +128,7 @@ impl Kind {
             Self::ActionAlreadyPerformed => {
                 (422, "errors/action_already_performed", "Action already performed")
             }
+            Self::LimitExceeded => (422, "errors/limit_exceeded", "Limit exceeded"),
             Self::UnexpectedError => (500, "errors/unexpected_error", "Unexpected error"),
             Self::FeatureNotImplemented => (501, "errors/feature_not_implemented", "Feature not implemented"),
             Self::ServiceUnavailable => (503, "errors/service_unavailable", "Service unavailable"),

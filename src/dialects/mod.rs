@@ -2,6 +2,7 @@
 //! Nothing here waits, looks anything up or decides.
 
 pub mod audit;
+pub mod calls;
 pub mod credentials;
 pub mod document;
 pub mod envelope;

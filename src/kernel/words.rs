@@ -119,10 +119,26 @@ words! {
         AccountConnected = "account.connected",
         /// An account was repaired in place.
         AccountReconnected = "account.reconnected",
-        /// An account stopped working; its cause says why.
+        /// An account's status is another one than `OK`; its cause says why.
         AccountBroken = "account.broken",
+        /// An account works again, without a person.
+        AccountHealed = "account.healed",
+        /// An account's end is known and near.
+        AccountEnding = "account.ending",
         /// An account was deleted.
         AccountDeleted = "account.deleted",
+        /// An endpoint was tried out.
+        WebhookTest = "webhook.test",
+    }
+
+    /// Where an endpoint stands.
+    EndpointState {
+        /// It is told.
+        Enabled = "enabled",
+        /// Its owner switched it off.
+        Disabled = "disabled",
+        /// It answered that it is gone, and is not called any more.
+        Gone = "gone",
     }
 
     /// Where a grant stands that is no longer needed.

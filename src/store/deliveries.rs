@@ -32,8 +32,12 @@ pub struct Delivery {
     pub seq: i64,
     /// Where it stands.
     pub state: DeliveryState,
+    /// Whether it goes past the order: a replay, or a test.
+    pub out_of_order: bool,
     /// How often it was tried.
     pub tries: i64,
+    /// How many of these came before it was last sent on its way.
+    pub tried_before: i64,
     /// When it may be tried next.
     pub due_at: Millis,
     /// Which node is trying it.
@@ -82,26 +86,17 @@ pub struct Due {
     pub limit: i64,
 }
 
-/// Which deliveries to list, newest first.
-#[derive(Clone, Debug, Default)]
-pub struct DeliveryFilter {
-    /// Only those standing so.
-    pub state: Option<DeliveryState>,
-    /// Only those about this session or account.
-    pub subject: Option<String>,
-    /// At most this many.
-    pub limit: i64,
-}
-
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, event_id, endpoint_id, subject, seq, state, tries, due_at, leased_by, version, body, trace, ",
-            "created_at, ended_at FROM deliveries ",
+            "SELECT id, event_id, endpoint_id, subject, seq, state, out_of_order, tries, tried_before, due_at, leased_by, ",
+            "version, body, trace, created_at, ended_at FROM deliveries ",
             $tail
         )
     };
 }
+
+pub(super) use select;
 
 /// What may be claimed among the due (`$1`): heads and replays. A delivery that only waits for its turn must not
 /// count as due, or receivers that are down would hide everybody else.
@@ -118,7 +113,7 @@ macro_rules! claimable {
 }
 
 impl Db {
-    fn lift_delivery(&self, row: &AnyRow) -> Result<Delivery> {
+    pub(super) fn lift_delivery(&self, row: &AnyRow) -> Result<Delivery> {
         let mut columns = Columns::of(TABLE, row);
         let id: DeliveryId = columns.word(|id| id.parse().ok())?;
         Ok(Delivery {
@@ -127,7 +122,9 @@ impl Db {
             subject: columns.text()?,
             seq: columns.int()?,
             state: columns.word(DeliveryState::parse)?,
+            out_of_order: columns.int()? != 0,
             tries: columns.int()?,
+            tried_before: columns.int()?,
             due_at: columns.time()?,
             leased_by: columns.maybe_text()?,
             version: columns.int()?,
@@ -150,22 +147,6 @@ impl Db {
         let found =
             sqlx::query(select!("WHERE id = $1")).bind(id.as_str()).fetch_optional(self.conn()).await?;
         found.as_ref().map(|row| self.lift_delivery(row)).transpose()
-    }
-
-    /// Deliveries, newest first.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn deliveries(&mut self, filter: &DeliveryFilter) -> Result<Vec<Delivery>> {
-        let rows = sqlx::query(select!(
-            "WHERE ($1 = '' OR state = $1) AND ($2 = '' OR subject = $2) ORDER BY id DESC LIMIT $3"
-        ))
-        .bind(filter.state.map_or("", DeliveryState::as_str))
-        .bind(filter.subject.clone().unwrap_or_default())
-        .bind(filter.limit)
-        .fetch_all(self.conn())
-        .await?;
-        rows.iter().map(|row| self.lift_delivery(row)).collect()
     }
 
     /// Lanes with something due, the longest waiting first.
@@ -359,24 +340,5 @@ impl Tx {
             self.wake(Wake::Deliveries);
         }
         Ok(())
-    }
-
-    /// Sends a finished or given-up delivery once more, with its id, past the order. One that is still due is
-    /// tried at once. `false` when there is none.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn replay_delivery(&mut self, id: &DeliveryId, now: Millis) -> Result<bool> {
-        let done = sqlx::query(
-            "UPDATE deliveries SET out_of_order = CASE WHEN state = $1 THEN out_of_order ELSE 1 END, state = $1, \
-             due_at = $2, ended_at = NULL, version = version + 1 WHERE id = $3 AND leased_by IS NULL",
-        )
-        .bind(DeliveryState::Due.as_str())
-        .bind(now.0)
-        .bind(id.as_str())
-        .execute(self.conn())
-        .await?;
-        self.wake(Wake::Deliveries);
-        Ok(done.rows_affected() == 1)
     }
 }

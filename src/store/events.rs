@@ -1,5 +1,5 @@
-//! The outbox: facts about sessions and accounts, written in the transaction that made them true, and the
-//! endpoints that want them. Each subject numbers its own events, so order needs no clock.
+//! The outbox: facts about sessions and accounts, written in the transaction that made them true, which also puts them
+//! on their way to the endpoints that want them. Each subject numbers its own events, so order needs no clock.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use zeroize::Zeroizing;
 
 use super::columns::Columns;
 use super::error::{Error, Result};
-use super::{Db, Tx, Wake};
+use super::{Db, Endpoint, Tx, Wake};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, DeliveryId, EndpointId, EventId, SessionId};
-use crate::kernel::words::{DeliveryState, Dialect, EventKind};
+use crate::kernel::words::{DeliveryState, EventKind};
 
-const ENDPOINTS: &str = "endpoints";
-const TARGET: &str = "target";
+const EVENTS: &str = "events";
+const DETAILS: &str = "details";
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its id.
     pub id: EventId,
-    /// The session's or account's id.
+    /// The session's or account's id; the endpoint's where it was tried out.
     pub subject: String,
     /// Its number among the subject's events, from one.
     pub seq: i64,
@@ -33,34 +33,16 @@ pub struct Event {
     pub at: Millis,
 }
 
-/// A URL that wants events.
-#[derive(Clone, Debug)]
-pub struct Endpoint {
-    /// Its id.
-    pub id: EndpointId,
-    /// Whose words it is told in.
-    pub dialect: Dialect,
-    /// The session it lives and ends with.
-    pub session_id: Option<SessionId>,
-    /// The mark of its host: deliveries to one host share a lane.
-    pub lane: String,
-    /// The events it wants.
-    pub kinds: Vec<EventKind>,
-    /// Where to call and what to echo; the caller's bytes, sealed at rest.
-    pub target: Zeroizing<Vec<u8>>,
-    /// When it was made.
-    pub created_at: Millis,
-}
-
 /// Whom an event is about: its table keeps the count.
 #[derive(Clone, Copy, Debug)]
 enum Subject<'a> {
     Session(&'a SessionId),
     Account(&'a AccountId),
+    Endpoint(&'a EndpointId),
 }
 
 fn lift_event(row: &AnyRow) -> Result<Event> {
-    let mut columns = Columns::of("events", row);
+    let mut columns = Columns::of(EVENTS, row);
     Ok(Event {
         id: columns.word(|id| id.parse().ok())?,
         subject: columns.text()?,
@@ -84,6 +66,34 @@ impl Db {
         found.as_ref().map(lift_event).transpose()
     }
 
+    /// What was known of the account when it was deleted, where that is what the event tells.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn last_details(&mut self, id: &EventId) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let found = sqlx::query("SELECT details FROM events WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.conn())
+            .await?;
+        let sealed = found.as_ref().map(|row| Columns::of(EVENTS, row).maybe_bytes()).transpose()?.flatten();
+        sealed.map(|sealed| self.open(EVENTS, DETAILS, id.as_str(), 1, &sealed)).transpose()
+    }
+
+    /// Events behind this id, oldest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub(super) async fn events_after(&mut self, after: &str, limit: i64) -> Result<Vec<Event>> {
+        let rows = sqlx::query(
+            "SELECT id, subject, seq, kind, facts, at FROM events WHERE id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.conn())
+        .await?;
+        rows.iter().map(lift_event).collect()
+    }
+
     /// A subject's events in order.
     ///
     /// # Errors
@@ -97,70 +107,9 @@ impl Db {
         .await?;
         rows.iter().map(lift_event).collect()
     }
-
-    fn lift_endpoint(&self, row: &AnyRow) -> Result<Endpoint> {
-        let mut columns = Columns::of(ENDPOINTS, row);
-        let id: EndpointId = columns.word(|id| id.parse().ok())?;
-        Ok(Endpoint {
-            dialect: columns.word(Dialect::parse)?,
-            session_id: columns.maybe_word(|id| id.parse().ok())?,
-            lane: columns.text()?,
-            kinds: columns.json()?,
-            target: self.open(ENDPOINTS, TARGET, id.as_str(), 1, &columns.bytes()?)?,
-            created_at: columns.time()?,
-            id,
-        })
-    }
-
-    /// The endpoint with this id.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn endpoint(&mut self, id: &EndpointId) -> Result<Option<Endpoint>> {
-        let found = sqlx::query(
-            "SELECT id, dialect, session_id, lane, kinds, target, created_at FROM endpoints WHERE id = $1",
-        )
-        .bind(id.as_str())
-        .fetch_optional(self.conn())
-        .await?;
-        found.as_ref().map(|row| self.lift_endpoint(row)).transpose()
-    }
-
-    /// The endpoint that lives with this session, if it has one.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn endpoint_of(&mut self, session: &SessionId) -> Result<Option<Endpoint>> {
-        let found = sqlx::query(
-            "SELECT id, dialect, session_id, lane, kinds, target, created_at FROM endpoints WHERE session_id = $1",
-        )
-        .bind(session.as_str())
-        .fetch_optional(self.conn())
-        .await?;
-        found.as_ref().map(|row| self.lift_endpoint(row)).transpose()
-    }
 }
 
 impl Tx {
-    /// Adds an endpoint.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn insert_endpoint(&mut self, endpoint: &Endpoint) -> Result<()> {
-        let target = self.seal(ENDPOINTS, TARGET, endpoint.id.as_str(), 1, &endpoint.target);
-        sqlx::query("INSERT INTO endpoints (id, dialect, session_id, lane, kinds, target, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(endpoint.id.as_str())
-            .bind(endpoint.dialect.as_str())
-            .bind(endpoint.session_id.as_ref().map(SessionId::as_str))
-            .bind(&*endpoint.lane)
-            .bind(serde_json::json!(endpoint.kinds).to_string())
-            .bind(target)
-            .bind(endpoint.created_at.0)
-            .execute(self.conn())
-            .await?;
-        Ok(())
-    }
-
     /// Writes down a fact about a session.
     ///
     /// # Errors
@@ -187,39 +136,68 @@ impl Tx {
         self.append(Subject::Account(account), kind, facts).await
     }
 
+    /// Writes down that an endpoint was tried out. Nobody else is told.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such endpoint, `Unavailable`.
+    pub async fn append_test_event(&mut self, endpoint: &EndpointId) -> Result<Event> {
+        self.append(Subject::Endpoint(endpoint), EventKind::WebhookTest, &[]).await
+    }
+
     async fn append(
         &mut self,
         subject: Subject<'_>,
         kind: EventKind,
         facts: &[(&str, &str)],
     ) -> Result<Event> {
+        // Each row keeps the count of its own events, and a session knows the account that it is about.
         let (count, id) = match subject {
             Subject::Session(id) => {
-                ("UPDATE sessions SET seq = seq + 1 WHERE id = $1 RETURNING seq", id.as_str())
+                ("UPDATE sessions SET seq = seq + 1 WHERE id = $1 RETURNING seq, account_id", id.as_str())
             }
             Subject::Account(id) => {
-                ("UPDATE accounts SET seq = seq + 1 WHERE id = $1 RETURNING seq", id.as_str())
+                ("UPDATE accounts SET seq = seq + 1 WHERE id = $1 RETURNING seq, id", id.as_str())
+            }
+            Subject::Endpoint(id) => {
+                ("UPDATE endpoints SET seq = seq + 1 WHERE id = $1 RETURNING seq, id", id.as_str())
             }
         };
-        let seq: Option<i64> = sqlx::query_scalar(count).bind(id).fetch_optional(self.conn()).await?;
+        let counted = sqlx::query(count).bind(id).fetch_optional(self.conn()).await?;
+        let counted = counted.ok_or(Error::NotFound)?;
+        let mut columns = Columns::of(EVENTS, &counted);
+        let (seq, account) = (columns.int()?, columns.maybe_text()?);
         let now = self.shared.clock.now();
         let event = Event {
             id: EventId::new(now, &self.shared.random),
             subject: id.to_owned(),
-            seq: seq.ok_or(Error::NotFound)?,
+            seq,
             kind,
             facts: facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             at: now,
         };
-        sqlx::query("INSERT INTO events (id, subject, seq, kind, facts, at) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(event.id.as_str())
-            .bind(&*event.subject)
-            .bind(event.seq)
-            .bind(kind.as_str())
-            .bind(serde_json::json!(event.facts).to_string())
-            .bind(now.0)
-            .execute(self.conn())
-            .await?;
+        let details = match subject {
+            Subject::Account(id) if kind == EventKind::AccountDeleted => {
+                let last = self.account(id).await?.ok_or(Error::NotFound)?;
+                Some(self.seal(EVENTS, DETAILS, event.id.as_str(), 1, &last.details))
+            }
+            _ => None,
+        };
+        sqlx::query(
+            "INSERT INTO events (id, subject, seq, kind, facts, at, details) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(event.id.as_str())
+        .bind(&*event.subject)
+        .bind(event.seq)
+        .bind(kind.as_str())
+        .bind(serde_json::json!(event.facts).to_string())
+        .bind(now.0)
+        .bind(details)
+        .execute(self.conn())
+        .await?;
+        if !matches!(subject, Subject::Endpoint(_)) {
+            let account = event.facts.get("account_id").cloned().or(account);
+            self.tell_all(&event, account.as_deref()).await?;
+        }
         Ok(event)
     }
 
@@ -228,23 +206,45 @@ impl Tx {
     /// # Errors
     /// `Unavailable`.
     pub async fn enqueue(&mut self, event: &Event, endpoint: &Endpoint) -> Result<DeliveryId> {
-        let id = DeliveryId::new(event.at, &self.shared.random);
+        self.set_on_its_way(event, &endpoint.id, &endpoint.lane, false).await
+    }
+
+    /// The same, without waiting for what came before.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn enqueue_past_the_order(&mut self, event: &Event, endpoint: &Endpoint) -> Result<DeliveryId> {
+        self.set_on_its_way(event, &endpoint.id, &endpoint.lane, true).await
+    }
+
+    pub(super) async fn set_on_its_way(
+        &mut self,
+        event: &Event,
+        endpoint: &EndpointId,
+        lane: &str,
+        out_of_order: bool,
+    ) -> Result<DeliveryId> {
+        let now = self.shared.clock.now();
+        let id = DeliveryId::new(now, &self.shared.random);
+        // A session keeps the place in its backend's trace.
+        let session = event.facts.get("session_id").unwrap_or(&event.subject);
         sqlx::query(
             "INSERT INTO deliveries (id, event_id, endpoint_id, subject, seq, lane, state, out_of_order, tries, due_at, \
              leased_by, lease_until, version, body, trace, created_at, ended_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, NULL, NULL, 1, NULL, \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $11, 0, $8, NULL, NULL, 1, NULL, \
              COALESCE($9, (SELECT trace FROM sessions WHERE id = $10)), $8, NULL)",
         )
         .bind(id.as_str())
         .bind(event.id.as_str())
-        .bind(endpoint.id.as_str())
+        .bind(endpoint.as_str())
         .bind(&*event.subject)
         .bind(event.seq)
-        .bind(&*endpoint.lane)
+        .bind(lane)
         .bind(DeliveryState::Due.as_str())
-        .bind(event.at.0)
+        .bind(now.0)
         .bind(self.trace.as_ref().map(|at| at.as_str().to_owned()))
-        .bind(endpoint.session_id.as_ref().map(SessionId::as_str))
+        .bind(&**session)
+        .bind(i64::from(out_of_order))
         .execute(self.conn())
         .await?;
         self.wake(Wake::Deliveries);

@@ -111,7 +111,7 @@ impl Tx {
     }
 
     /// Writes down that a call is done: with its reply, or without one where it is made anew each time. It is forgotten
-    /// when the session ends that it is about, where it is about one.
+    /// when the session ends that it is about, if any.
     ///
     /// # Errors
     /// `Conflict` when the call lost its turn, so that its effect must not stand either; `Unavailable`.

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (202_611_270_002, include_str!("../../migrations/202611270002_idempotent_calls.sql")),
     (202_611_270_003, include_str!("../../migrations/202611270003_grants.sql")),
     (202_611_270_004, include_str!("../../migrations/202611270004_parked.sql")),
+    (202_611_270_010, include_str!("../../migrations/202611270010_webhooks.sql")),
     (202_611_270_030, include_str!("../../migrations/202611270030_finish.sql")),
 ];
 

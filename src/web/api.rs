@@ -198,6 +198,8 @@ pub(super) fn envelope(error: Error, spelling: &Spelling, request: &RequestId) -
             Kind::InvalidParameters.detail(detail)
         }
         Error::NotFound(what) => Kind::ResourceNotFound.detail(format!("there is no such {what}")),
+        Error::TooMany(what, most) => Kind::LimitExceeded
+            .detail(format!("there are {most} {what} already, as many as there may be; delete one first")),
         Error::Ended => {
             Kind::ActionAlreadyPerformed.detail("the session has ended already; read it to see how")
         }

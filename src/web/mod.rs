@@ -16,6 +16,7 @@ mod postpress;
 mod repeats;
 mod riposte;
 mod steps;
+mod webhooks;
 mod wizard;
 
 pub use limits::LimitSettings;

@@ -14,14 +14,16 @@ use super::Web;
 use super::api::{Caller, Refused, Spelling, json_body, reply};
 use super::extract::Segment;
 use super::repeats;
-use crate::connect::{AccountView, CreatedSession, Goal, NewSession, SessionView};
+use super::webhooks;
+use crate::connect::{AccountView, CreatedSession, Error, Goal, NewSession, SessionView};
 use crate::dialects::envelope::Kind;
 use crate::dialects::postpress::{self as words, LinkGoal, LinkRequest};
 use crate::kernel::ids::{AccountId, SessionId};
+use crate::kernel::reference::Reference;
 use crate::kernel::words::Dialect;
 
-type Answer = Result<Response, Refused>;
-type Params = Query<HashMap<String, String>>;
+pub(super) type Answer = Result<Response, Refused>;
+pub(super) type Params = Query<HashMap<String, String>>;
 
 pub(super) fn routes() -> Router<Web> {
     let api = |object: &'static str| {
@@ -32,6 +34,7 @@ pub(super) fn routes() -> Router<Web> {
             .route("/hosted/accounts/link", post(create).get(list_links))
             .route("/hosted/accounts/link/{id}", get(read_link).delete(cancel_link))
             .route("/hosted/accounts/link/{id}/finish", post(finish))
+            .route("/hosted/accounts/link/{id}/events", get(link_events))
             .route("/accounts", get(list_accounts).post(not_served))
             .route(
                 "/accounts/{id}",
@@ -41,18 +44,22 @@ pub(super) fn routes() -> Router<Web> {
             .route("/accounts/checkpoint/resend", post(not_served))
             .route("/accounts/{id}/sync", get(not_served))
             .route("/accounts/{id}/restart", post(not_served))
-            .route("/webhooks", get(not_served).post(not_served))
-            .route("/webhooks/{id}", axum::routing::delete(not_served))
     };
     // Each family of clients checks its own spelling of the object.
-    Router::new().nest("/v1", api("HostedAuthURL")).nest("/api/v1", api("HostedAuthUrl"))
+    Router::new()
+        .nest("/v1", api("HostedAuthURL"))
+        .nest("/api/v1", api("HostedAuthUrl"))
+        .merge(webhooks::routes())
 }
 
 /// The dialect's spelling of the core's words.
-const SPELLING: Spelling = Spelling {
+pub(super) const SPELLING: Spelling = Spelling {
     field: |name| match name {
         "expires_at" => "expiresOn",
         "account" => "reconnect_account",
+        "url" => "request_url",
+        "accounts" => "account_ids",
+        "endpoint" => "id",
         other => other,
     },
     provider: words::link_tag,
@@ -106,12 +113,29 @@ pub fn new_session(asked: LinkRequest) -> Option<NewSession> {
 }
 
 async fn list_links(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {
+    if let Some(text) = params.get("reference") {
+        let found = quoted(&web, &caller, text).await?;
+        return Ok(reply(StatusCode::OK, &words::link_list(found.iter().map(link).collect(), Value::Null)));
+    }
     let page = page(&caller, &params)?;
     let name = params.get("name").map(String::as_str);
     let found = web.connect.sessions(Some(Dialect::Postpress), name, page.last_id, page.limit).await;
     let mut found = found.map_err(|error| caller.fail(error, &SPELLING))?;
     let cursor = words::next_cursor(&mut found, page.limit, |view| view.session.id.to_string());
     Ok(reply(StatusCode::OK, &words::link_list(found.iter().map(link).collect(), cursor)))
+}
+
+/// The session whose person quotes this reference, of either dialect: support has nothing else at hand.
+pub(super) async fn quoted(web: &Web, caller: &Caller, text: &str) -> Result<Option<SessionView>, Refused> {
+    let Some(reference) = Reference::parse(text) else {
+        let detail = "reference must be what a page showed, such as 7Q4K-M2XD";
+        return Err(caller.refuse(Kind::InvalidParameters.detail(detail)));
+    };
+    match web.connect.session_by_reference(&reference).await {
+        Ok(view) => Ok(Some(view)),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(caller.fail(error, &SPELLING)),
+    }
 }
 
 async fn read_link(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
@@ -143,6 +167,16 @@ async fn finish(
     Ok(reply(StatusCode::OK, &said))
 }
 
+/// What happened in a link, with the reference that its pages showed the person to quote.
+async fn link_events(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
+    let id = session_id(&caller, &id)?;
+    let view = web.connect.session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
+    let events = web.connect.timeline(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
+    let items = events.iter().map(|event| words::link_event(event.kind, event.at, &event.facts)).collect();
+    let reference = Reference::of_session(&view.session.id).to_string();
+    Ok(reply(StatusCode::OK, &words::link_events(id.as_str(), &reference, items)))
+}
+
 async fn list_accounts(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {
     let page = page(&caller, &params)?;
     let name = params.get("name").map(String::as_str);
@@ -171,7 +205,7 @@ async fn not_served(caller: Caller) -> Refused {
     )
 }
 
-fn page(caller: &Caller, params: &HashMap<String, String>) -> Result<words::Page, Refused> {
+pub(super) fn page(caller: &Caller, params: &HashMap<String, String>) -> Result<words::Page, Refused> {
     let text = |name: &str| params.get(name).map(String::as_str);
     words::read_page(text("limit"), text("cursor")).map_err(|envelope| caller.refuse(envelope))
 }

@@ -14,7 +14,9 @@ use zeroize::Zeroizing;
 
 use super::Web;
 use super::api::{Caller, PLAIN, Refused, Spelling, reply, text_body};
-use crate::connect::{Connect, CreatedSession, Error, NewSession, Once, Repeat, Turn};
+use crate::connect::{
+    Connect, CreatedSession, EndpointReply, EndpointView, Error, NewEndpoint, NewSession, Once, Repeat, Turn,
+};
 use crate::dialects::envelope::Kind;
 
 type Answer = Result<Response, Refused>;
@@ -153,4 +155,23 @@ pub(super) async fn create(
     let created = web.connect.create_session(new, once).await;
     let created = created.map_err(|error| caller.fail(error, spelling))?;
     Ok(reply(status, said.get_or_init(|| words(&created))))
+}
+
+/// Makes an endpoint and replies with what `words` makes of it; with a turn, the reply is kept.
+pub(super) async fn create_endpoint(
+    web: &Web,
+    caller: &Caller,
+    new: NewEndpoint,
+    turn: Option<Turn>,
+    (status, spelling): (StatusCode, &Spelling),
+    words: &(dyn Fn(&EndpointView) -> Value + Send + Sync),
+) -> Answer {
+    let bytes = |made: &EndpointView| {
+        let bytes = serde_json::to_vec(&words(made));
+        bytes.map(Zeroizing::new).map_err(|error| Error::Internal(format!("writing a reply: {error}")))
+    };
+    let once = turn.map(|turn| (turn, &bytes as EndpointReply<'_>));
+    let made = web.connect.create_endpoint(new, once).await.map_err(|error| caller.fail(error, spelling))?;
+    tracing::info!(endpoint.id = %made.endpoint.id, key.id = %caller.key, "an endpoint was made");
+    Ok(reply(status, &words(&made)))
 }

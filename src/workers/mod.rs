@@ -1,6 +1,7 @@
 //! The loops behind the server, over leased rows. They decide nothing: what happened was decided, and written
 //! down, by the use cases.
 
+mod call;
 pub mod deliver;
 pub mod grants;
 pub mod ring;

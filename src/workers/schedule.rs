@@ -26,14 +26,14 @@ const DELAYS: &[u64] = &[
 ];
 
 /// A receiver's `Retry-After` counts up to here.
-const LONGEST_WISH: u64 = HOUR;
+const LONGEST_WISH: Duration = Duration::from_secs(HOUR);
 
-/// How long to wait after `tries` failed tries, give or take a tenth, so that receivers that fell together are
+/// How long to wait after `tries` failed tries since it was last sent on its way, give or take a tenth, so that receivers that fell together are
 /// not called together; no less than the receiver asked for. `None` when it was the last.
-pub(super) fn delay(tries: i64, wish: Option<u64>, random: &Random) -> Option<Duration> {
+pub(super) fn delay(tries: i64, wish: Option<Duration>, random: &Random) -> Option<Duration> {
     let at = usize::try_from(tries).ok()?.checked_sub(1)?;
     let planned = Duration::from_secs(*DELAYS.get(at)?).mul_f64(0.9 + 0.2 * random.fraction());
-    let wished = Duration::from_secs(wish.unwrap_or(0).min(LONGEST_WISH));
+    let wished = wish.unwrap_or_default().min(LONGEST_WISH);
     Some(planned.max(wished))
 }
 
@@ -58,8 +58,8 @@ mod tests {
     #[test]
     fn a_receiver_s_wish_is_kept_up_to_an_hour() {
         let random = Random::system();
-        assert_eq!(delay(1, Some(90), &random), Some(Duration::from_secs(90)));
-        assert_eq!(delay(1, Some(1_000_000), &random), Some(Duration::from_secs(3600)));
+        assert_eq!(delay(1, Some(Duration::from_secs(90)), &random), Some(Duration::from_secs(90)));
+        assert_eq!(delay(1, Some(Duration::from_secs(1_000_000)), &random), Some(Duration::from_secs(3600)));
         assert!(delay(1, None, &random).unwrap() < Duration::from_secs(6));
     }
 }

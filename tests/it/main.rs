@@ -24,4 +24,5 @@ mod providers;
 mod steps;
 mod store;
 mod stories;
+mod webhooks;
 mod wizard;

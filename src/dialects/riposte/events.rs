@@ -1,4 +1,4 @@
-//! The call to `notifyUrl`: one event an object. Names follow the `noun.verb` of the dialect's own events; every body
+//! The calls to `notifyUrl` and to endpoints: one event an object. Names follow the `noun.verb` of the dialect's own events; every body
 //! carries `deliveryId`, the same at every try, to be idempotent on.
 
 use std::collections::BTreeMap;
@@ -36,19 +36,15 @@ pub struct Telling<'a> {
     pub custom_user_id: Option<&'a str>,
 }
 
-/// The body for an event; `None` for events that `notifyUrl` is not told of.
+/// The body for an event.
 pub fn event_body(telling: &Telling<'_>) -> Option<Vec<u8>> {
     let fact = |name: &str| telling.facts.get(name).map(String::as_str);
-    let about_account = matches!(telling.kind, EventKind::AccountConnected | EventKind::AccountReconnected);
-    if !TOLD.contains(&telling.kind) {
-        return None;
-    }
-    let (account, session) = if about_account {
-        (Some(telling.subject), fact("session_id"))
-    } else {
-        (None, Some(telling.subject))
+    let (account, session) = match telling.kind {
+        EventKind::WebhookTest => (None, None),
+        kind if kind.as_str().starts_with("account.") => (Some(telling.subject), fact("session_id")),
+        _ => (fact("account_id"), Some(telling.subject)),
     };
-    let body: Value = json!({
+    let mut body: Value = json!({
         "deliveryId": telling.delivery,
         "type": telling.kind.as_str(),
         "createdAt": telling.at.rfc3339(),
@@ -60,6 +56,11 @@ pub fn event_body(telling: &Telling<'_>) -> Option<Vec<u8>> {
             "cause": fact("cause"),
         },
     });
+    for (name, value) in [("status", fact("status")), ("step", fact("step")), ("endsAt", fact("ends_at"))] {
+        if let Some(value) = value {
+            body["data"][name] = json!(value);
+        }
+    }
     serde_json::to_vec(&body).ok()
 }
 
@@ -83,7 +84,23 @@ mod tests {
         };
         let expected = r#"{"deliveryId":"dlv_1","type":"account.connected","createdAt":"1970-01-01T00:00:00.000Z","data":{"accountId":"acc_1","session":"authsess_1","provider":"gmail","customUserId":"user_123","cause":null}}"#;
         assert_eq!(String::from_utf8(event_body(&telling).unwrap()).unwrap(), expected);
-        telling.kind = EventKind::SessionOpened;
-        assert_eq!(event_body(&telling), None);
+        let facts = BTreeMap::from([
+            ("provider".to_owned(), "imap".to_owned()),
+            ("status".to_owned(), "CREDENTIALS".to_owned()),
+            ("cause".to_owned(), "credentials_invalid".to_owned()),
+        ]);
+        telling.facts = &facts;
+        telling.kind = EventKind::AccountBroken;
+        let body: Value = serde_json::from_slice(&event_body(&telling).unwrap()).unwrap();
+        assert_eq!(
+            (&body["type"], &body["data"]["status"]),
+            (&json!("account.broken"), &json!("CREDENTIALS"))
+        );
+        (telling.kind, telling.subject) = (EventKind::StepFailed, "authsess_1");
+        let body: Value = serde_json::from_slice(&event_body(&telling).unwrap()).unwrap();
+        assert_eq!(
+            (&body["data"]["session"], &body["data"]["accountId"]),
+            (&json!("authsess_1"), &Value::Null)
+        );
     }
 }

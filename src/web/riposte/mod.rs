@@ -1,7 +1,9 @@
-//! The Riposte dialect's routes for backends: `/auth/sessions` and `/accounts`, with the same keys and envelopes as
+//! The Riposte dialect's routes for backends: `/auth/sessions`, `/accounts`, `/webhooks` and `/events`, with the same keys and envelopes as
 //! the other dialect. The pages a person sees (`/auth/authorize`) are the wizard's.
 
 mod accounts;
+mod endpoints;
+mod log;
 mod sessions;
 
 use std::collections::HashMap;
@@ -25,8 +27,19 @@ pub(super) fn routes() -> Router<Web> {
         .route("/auth/sessions/{code}", get(sessions::read).delete(sessions::cancel))
         .route("/auth/sessions/{code}/start", post(sessions::start))
         .route("/auth/sessions/{code}/finish", post(sessions::finish))
+        .route("/auth/sessions/{code}/events", get(sessions::story))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(accounts::read).delete(accounts::delete))
+        .route("/webhooks/endpoints", get(endpoints::list).post(endpoints::create))
+        .route(
+            "/webhooks/endpoints/{id}",
+            get(endpoints::read).patch(endpoints::change).delete(endpoints::delete),
+        )
+        .route("/webhooks/endpoints/{id}/test", post(endpoints::test))
+        .route("/webhooks/endpoints/{id}/secret", post(endpoints::rotate))
+        .route("/webhooks/endpoints/{id}/replay", post(endpoints::replay))
+        .route("/events", get(log::list))
+        .route("/events/{id}/replay", post(log::replay))
 }
 
 /// The dialect's spelling of the core's words.
@@ -37,6 +50,8 @@ const SPELLING: Spelling = Spelling {
         "notify_url" => "notifyUrl",
         "success_redirect_url" => "redirectUri",
         "finish_code" => "finishCode",
+        "accounts" => "accountIds",
+        "endpoint" => "id",
         other => other,
     },
     provider: words::provider_name,

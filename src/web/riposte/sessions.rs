@@ -1,6 +1,6 @@
 //! Sessions: making, reading, listing, taking back, and beginning one in the caller's browser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::super::Web;
 use super::super::api::{Caller, envelope, json_body, refused, reply};
 use super::super::extract::Segment;
+use super::super::postpress::quoted;
 use super::super::repeats;
 use super::super::steps::not_had;
 use super::super::wizard::Browser;
@@ -21,6 +22,7 @@ use crate::dialects::envelope::Kind;
 use crate::dialects::riposte as words;
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, SessionId};
+use crate::kernel::reference::Reference;
 use crate::kernel::words::{Dialect, Purpose};
 
 /// `POST /auth/sessions`: 200 with the person's link.
@@ -69,6 +71,15 @@ fn new_session(web: &Web, asked: words::SessionRequest) -> NewSession {
 
 /// `GET /auth/sessions`: newest first, `page`, `limit`, `customUserId`.
 pub(super) async fn list(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {
+    if let Some(text) = params.get("reference") {
+        let found = quoted(&web, &caller, text).await?;
+        let (told, _) = paged(&caller, &HashMap::new())?;
+        let total = i64::from(found.is_some());
+        return Ok(reply(
+            StatusCode::OK,
+            &words::session_list(found.iter().map(session).collect(), told, total),
+        ));
+    }
     let (told, page) = paged(&caller, &params)?;
     let name = params.get("customUserId").map(String::as_str);
     let (found, total) = web
@@ -84,6 +95,16 @@ pub(super) async fn read(State(web): State<Web>, caller: Caller, Segment(code): 
     let id = id(&code).ok_or_else(|| caller.refuse(missing()))?;
     let view = web.connect.session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
     Ok(reply(StatusCode::OK, &session(&view)))
+}
+
+/// `GET /auth/sessions/{code}/events`: what happened in it, with the reference that its pages showed the person to quote.
+pub(super) async fn story(State(web): State<Web>, caller: Caller, Segment(code): Segment) -> Answer {
+    let id = id(&code).ok_or_else(|| caller.refuse(missing()))?;
+    let view = web.connect.session(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
+    let events = web.connect.timeline(&id).await.map_err(|error| caller.fail(error, &SPELLING))?;
+    let items = events.iter().map(|event| words::session_event(event.kind, event.at, &event.facts)).collect();
+    let reference = Reference::of_session(&view.session.id).to_string();
+    Ok(reply(StatusCode::OK, &words::session_events(id.as_str(), &reference, items)))
 }
 
 /// `DELETE /auth/sessions/{code}`: takes the link back.

@@ -2,6 +2,7 @@
 
 mod away;
 mod book;
+mod hooks;
 mod pages;
 mod routes;
 mod schemathesis;

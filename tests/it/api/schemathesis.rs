@@ -17,6 +17,7 @@ use crate::parts::dns::Dns;
 use crate::parts::process::Process;
 use crate::parts::scratch::Scratch;
 use crate::steps::Screen;
+use crate::webhooks::{endpoint, text, webhook};
 
 /// How long it may take; it takes half a minute where nothing else runs.
 const WITHIN: Duration = Duration::from_secs(300);
@@ -78,6 +79,11 @@ async fn things(app: &App, mailbox: &Mailbox) -> Vec<(&'static str, String)> {
     let (walked, left) = (app.link(json!({})).await, app.link(json!({})).await);
     let (code, state) = session(app).await;
     let (begun, begun_state) = session(app).await;
+    let hook = webhook(app, "https://hooks.example.com/", json!({})).await.id;
+    let removed = webhook(app, "https://hooks.example.com/", json!({})).await.id;
+    let point = endpoint(app, "https://hooks.example.com/", json!({})).await.id;
+    let dropped = endpoint(app, "https://hooks.example.com/", json!({})).await.id;
+    let sent = app.api("POST", &format!("/webhooks/endpoints/{point}/test"), None).await.json();
     vec![
         ("KEY", app.key_for(&["--credentials", "--audit"])),
         ("ORIGIN", app.url("")),
@@ -98,6 +104,11 @@ async fn things(app: &App, mailbox: &Mailbox) -> Vec<(&'static str, String)> {
         ("DELETED", account(1)),
         ("CODE", code),
         ("STATE", state),
+        ("WEBHOOK", hook),
+        ("REMOVED", removed),
+        ("ENDPOINT", point),
+        ("DROPPED", dropped),
+        ("DELIVERY", text(&sent["deliveryId"])),
         ("BEGUN_CODE", begun),
         ("BEGUN_STATE", begun_state),
     ]

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use super::book::{Ask, Book, Operation, sent};
-use super::{away, pages};
+use super::{away, hooks, pages};
 use crate::app::http::{Reply, send};
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
 use crate::app::person::Person;
@@ -33,6 +33,7 @@ async fn every_documented_status_is_produced_and_no_other() {
     finishes(&mut book, &app, &mailbox).await;
     riposte(&mut book, &app, &schema, &connected).await;
     steps(&mut book, &app, &schema).await;
+    hooks::walk(&mut book, &app, &schema).await;
     pages::walk(&mut book, &app, &schema).await;
     away::walk(&mut book).await;
     away::approval(&mut book).await;
@@ -45,7 +46,7 @@ async fn every_documented_status_is_produced_and_no_other() {
     book.close();
 }
 
-fn keyed(app: &App) -> [(&str, &str); 2] {
+pub fn keyed(app: &App) -> [(&str, &str); 2] {
     [("x-api-key", app.key()), ("content-type", "application/json")]
 }
 
@@ -83,7 +84,7 @@ async fn strangers(book: &mut Book, app: &App, schema: &Schema) {
         let headers = [("host", "other.example.com"), ("accept", accept)];
         book.ask(app, &id, 421, Ask { headers: &headers, ..Ask::default() }).await;
     }
-    for id in ids(book, |one| one.has(501)) {
+    for id in ids(book, |one| one.tag == "postpress, not served") {
         book.ask(app, &id, 501, Ask { headers: &keyed(app), ..Ask::default() }).await;
     }
     for id in ids(book, |one| one.method == "OPTIONS") {
@@ -92,7 +93,7 @@ async fn strangers(book: &mut Book, app: &App, schema: &Schema) {
 }
 
 /// What every call that takes an idempotency key does with it: `body` has its effect once.
-async fn again(
+pub async fn again(
     book: &mut Book,
     app: &App,
     schema: &Schema,
@@ -107,7 +108,7 @@ async fn again(
     let calls = || schema.psql("SELECT COUNT(*) FROM idempotent_calls");
     let before = calls();
     let mut blocker = PgConnection::connect(&schema.url()).await.expect("a connection");
-    sqlx::raw_sql("BEGIN; LOCK TABLE sessions, accounts IN EXCLUSIVE MODE")
+    sqlx::raw_sql("BEGIN; LOCK TABLE sessions, accounts, endpoints IN EXCLUSIVE MODE")
         .execute(&mut blocker)
         .await
         .expect("a lock");

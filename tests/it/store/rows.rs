@@ -6,7 +6,7 @@ use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AccountId, ApiKeyId, AttemptId, DeliveryId, EndpointId, SessionId};
 use vestibule::kernel::random::{Random, Token};
 use vestibule::kernel::words::{
-    AttemptState, DeliveryState, Dialect, EventKind, Purpose, SessionState, Status,
+    AttemptState, DeliveryState, Dialect, EndpointState, EventKind, Purpose, SessionState, Status,
 };
 use vestibule::store::{
     Account, ApiKey, Attempt, Delivery, Due, Endpoint, Error, Result, Session, Store, Try,
@@ -96,10 +96,14 @@ pub fn endpoint(lane: &str) -> Endpoint {
     Endpoint {
         id: EndpointId::new(now(), &Random::system()),
         dialect: Dialect::Postpress,
-        session_id: None,
+        version: 1,
+        // Of a session's own, so that it is told what a test tells it, and nothing by itself.
+        session_id: Some(SessionId::new(now(), &Random::system())),
         lane: lane.to_owned(),
-        kinds: vec![EventKind::AccountConnected],
+        wanted: vec![EventKind::AccountConnected.into()],
         target: Zeroizing::new(b"https://hooks.example.com/".to_vec()),
+        state: EndpointState::Enabled,
+        some_accounts: false,
         created_at: now(),
     }
 }

@@ -3,7 +3,7 @@
 use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AccountId, AttemptId};
 use vestibule::kernel::seal::{Key, Place};
-use vestibule::kernel::words::{AttemptState, DeliveryState, Status};
+use vestibule::kernel::words::{AttemptState, DeliveryState, EventKind, Status};
 use vestibule::store::{
     AccountFilter, AccountUpdate, Aside, Call, Finish, Result, SessionFilter, Store, Taken, Try,
 };
@@ -63,6 +63,11 @@ pub async fn fill(store: &Store, lane: &str) -> Filled {
         })
     });
     write.await.unwrap();
+    // The event keeps what was known of the account; the account's row stays, for what else is read of it.
+    let gone = store.write(account.id.clone(), |id, tx| {
+        Box::pin(tx.append_account_event(id, EventKind::AccountDeleted, &[]))
+    });
+    gone.await.unwrap();
     let call = call(&word());
     assert_eq!(take_call(store, &call).await, Ok(Taken::Now(1)));
     let done = store.write((call, session), |(call, session), tx| {
@@ -108,6 +113,15 @@ pub async fn readable_with(database: &Database, store: &Store, table: &str, colu
     let mut db = store.read().await.unwrap();
     match (table, column) {
         ("sessions", _) => !is_corrupt(&db.sessions(&SessionFilter { limit: 9, ..Default::default() }).await),
+        ("events", _) => {
+            let told = "SELECT id FROM events WHERE details IS NOT NULL";
+            for id in database.raw().await.texts(told).await {
+                if is_corrupt(&db.last_details(&id.parse().unwrap()).await) {
+                    return false;
+                }
+            }
+            true
+        }
         ("attempts", _) => {
             let ids = database.raw().await.texts("SELECT id FROM attempts").await;
             for id in ids {

@@ -72,11 +72,14 @@ impl Story {
             match name.as_str() {
                 // Said by the connection, not by a dialect; the length differs with the ports' digits.
                 "date" | "content-length" => {}
-                "webhook-timestamp" if value.parse::<u64>().is_ok() => {
+                "webhook-timestamp" | "x-riposte-timestamp" if value.parse::<u64>().is_ok() => {
                     lines.push(format!("{name}: {{seconds}}"));
                 }
                 "webhook-signature" if value.starts_with("v1,") => {
                     lines.push(format!("{name}: v1,{{signature}}"));
+                }
+                "x-riposte-signature" if value.len() == 64 => {
+                    lines.push(format!("{name}: {{signature}}"));
                 }
                 "user-agent" => {
                     lines.push(format!("{name}: {}", value.replace(env!("CARGO_PKG_VERSION"), "{version}")));
