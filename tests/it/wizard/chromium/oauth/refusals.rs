@@ -92,7 +92,7 @@ async fn whoever_stops_at_the_door_is_asked_once_and_nothing_is_connected() {
     // The provider's page still stands in the browser; what comes of it is nothing.
     walk.browser.goto(&signing_in).await;
     walk.consent(ADA).await;
-    walk.says(&["This sign-in is not open any more"]).await;
-    walk.see_status("oauth-after-cancelling", 404).await;
+    walk.says(&["You stopped connecting"]).await;
+    walk.see_status("oauth-after-cancelling", 410).await;
     assert_eq!(accounts(&place.app).await, 0);
 }
