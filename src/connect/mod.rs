@@ -4,6 +4,7 @@
 
 mod accounts;
 mod attempts;
+mod checks;
 mod choose;
 mod claims;
 mod deliveries;
@@ -11,6 +12,7 @@ mod ending;
 mod error;
 mod grants;
 mod keys;
+mod looks;
 mod releases;
 mod repeats;
 mod returns;
@@ -18,13 +20,16 @@ mod secrets;
 mod sessions;
 mod settle;
 mod sweep;
+mod turns;
 mod view;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::AccountView;
+pub use checks::{DueAccount, Watched};
 pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::DeliveryView;
@@ -36,6 +41,7 @@ pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};
 pub use sessions::{CreatedSession, Goal, NewSession, Page, SessionView};
 pub use view::{View, Watching};
+pub use watch::Checks;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +80,8 @@ pub struct Limits {
     pub keep_sessions: Duration,
     /// How long calls that were done or given up are kept.
     pub keep_deliveries: Duration,
+    /// How often accounts are looked at.
+    pub checks: Checks,
 }
 
 impl Default for Limits {
@@ -86,6 +94,7 @@ impl Default for Limits {
             takeovers: 5,
             keep_sessions: month,
             keep_deliveries: month,
+            checks: Checks::default(),
         }
     }
 }

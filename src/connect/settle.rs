@@ -145,6 +145,7 @@ impl Connect {
             created_at: now,
             updated_at: now,
             status_at: now,
+            watch: self.first_watch(&attempt.provider, &signed.secret)?,
         };
         let release = self.release(&attempt.provider, &details.identity, &signed.secret)?;
         Ok(Outcome::Connected(Box::new(SignedIn { account, secret: encode(&signed.secret)?, release })))
@@ -384,6 +385,7 @@ async fn store_account(
                 details: fresh.details.clone(),
                 secret: signed.secret.clone(),
                 at: now,
+                watch: fresh.watch.clone(),
             };
             tx.update_account(&account.id, account.version, &update).await?;
             Ok((account.id, kind))

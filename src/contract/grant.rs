@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::provider::Actor;
 use crate::kernel::clock::Millis;
 
 /// What lets a backend act for the person right now. Shown to nobody but a backend that may read credentials.
@@ -28,7 +29,50 @@ pub enum Renewed {
     Gone {
         /// A stable code.
         cause: String,
+        /// Who has to act.
+        actor: Actor,
     },
+}
+
+/// What trying a secret that is not renewed came to, where it was answered definitely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It works.
+    Fine,
+    /// It was refused. Never said for want of an answer.
+    Refused {
+        /// A stable code.
+        cause: String,
+        /// Who has to act.
+        actor: Actor,
+        /// Whether that may be believed at once. Servers under load refuse what is right; such a refusal counts when it
+        /// is heard a second time.
+        sure: bool,
+    },
+}
+
+/// What can be read off a secret about watching over its account, without asking anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// Whom looking asks, below the provider: a host where every account may have its own; empty where all ask one.
+    pub peer: String,
+    /// Whether one looks by renewing; otherwise by [`super::Provider::check`].
+    pub renews: bool,
+    /// To which of our clients it was granted, where that is known.
+    pub client: Option<String>,
+    /// The next end that is known of.
+    pub end: Option<End>,
+}
+
+/// A moment at which an account stops working unless somebody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// A stable code.
+    pub cause: &'static str,
+    /// When.
+    pub at: Millis,
+    /// Whether renewing may move it on by itself. Such an end counts only once a renewal has left it where it was.
+    pub moves: bool,
 }
 
 /// Something that is wrong with a provider's settings, found without a person.

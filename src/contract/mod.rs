@@ -8,7 +8,7 @@ mod returns;
 mod step;
 
 pub use allowance::{Allowance, Denied};
-pub use grant::{Credentials, Finding, Renewed};
+pub use grant::{Checked, Credentials, End, Finding, Outlook, Renewed};
 pub use provider::{
     About, Actor, Begin, Catalogue, Connected, Context, Detects, Failure, Group, Method, Next, Profile,
     Provider, State, Target, Trouble,

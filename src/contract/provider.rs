@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::allowance::Allowance;
-use super::grant::{Credentials, Finding, Renewed};
+use super::grant::{Checked, Credentials, Finding, Outlook, Renewed};
 use super::returns::Returns;
 use super::step::{Answer, Step, Text};
 use crate::kernel::clock::Clock;
@@ -249,6 +249,25 @@ pub trait Provider: Send + Sync {
     /// `Trouble` when there was no definite answer; the secret may be tried again.
     async fn renew(&self, _cx: &Context, _secret: State) -> Result<Renewed, Trouble> {
         Err(Trouble::bug("nothing_to_renew"))
+    }
+
+    /// What a secret says about watching over its account; asks nobody.
+    ///
+    /// # Errors
+    /// `Trouble` when the secret cannot be read back.
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble>;
+
+    /// Tries whether a secret that is not renewed still works. Nothing is used up.
+    ///
+    /// # Errors
+    /// `Trouble` when there was no definite answer.
+    async fn check(&self, _cx: &Context, _secret: State) -> Result<Checked, Trouble> {
+        Err(Trouble::bug("nothing_to_check"))
+    }
+
+    /// Our id at the provider, where grants are given to one.
+    fn client(&self) -> Option<&str> {
+        None
     }
 
     /// Whether [`Provider::revoke`] ends grants at the provider.

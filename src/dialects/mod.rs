@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod document;
 pub mod envelope;
 pub mod fields;
+pub mod health;
 pub mod postpress;
 pub mod riposte;
 pub mod steps;

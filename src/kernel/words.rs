@@ -93,6 +93,20 @@ words! {
         Stopped = "STOPPED",
     }
 
+    /// What somebody has to do for an account to work again.
+    UserAction {
+        /// The person signs in again, by a reconnect link.
+        Reconnect = "reconnect",
+        /// The person changes a setting at their provider.
+        Allow = "allow_access",
+        /// Whoever administers the person's account has to allow it.
+        AskAdmin = "ask_admin",
+        /// Whoever runs this server has to mend its settings.
+        Operator = "mend_settings",
+        /// Nothing; it is tried again.
+        Wait = "wait",
+    }
+
     /// What happened.
     EventKind {
         /// A browser claimed the session.
@@ -117,6 +131,10 @@ words! {
         AccountReconnected = "account.reconnected",
         /// An account stopped working; its cause says why.
         AccountBroken = "account.broken",
+        /// An account works again without anybody having signed in.
+        AccountHealed = "account.healed",
+        /// An account's known end is near.
+        AccountEnding = "account.ending",
         /// An account was deleted.
         AccountDeleted = "account.deleted",
     }

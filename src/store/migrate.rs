@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (202_611_270_001, include_str!("../../migrations/202611270001_connects.sql")),
     (202_611_270_002, include_str!("../../migrations/202611270002_idempotent_calls.sql")),
     (202_611_270_003, include_str!("../../migrations/202611270003_grants.sql")),
+    (202_611_270_020, include_str!("../../migrations/202611270020_watch.sql")),
 ];
 
 /// Applies what is missing; gives the numbers that this call applied.

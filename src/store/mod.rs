@@ -8,6 +8,7 @@
 mod accounts;
 mod attempts;
 mod backup;
+mod checks;
 mod columns;
 mod deliveries;
 mod error;
@@ -42,6 +43,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use accounts::{Account, AccountFilter, AccountUpdate};
 pub use attempts::{Attempt, Shown};
+pub use checks::{Hold, Lane, Looking, Watch};
 pub use deliveries::{Delivery, DeliveryFilter, Due, Try};
 pub use error::{Error, Result};
 pub use events::{Endpoint, Event};

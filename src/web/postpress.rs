@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 use super::Web;
-use super::api::{Caller, Refused, Spelling, reply};
+use super::api::{Caller, Refused, Spelling, health, reply};
 use super::extract::Segment;
 use super::repeats;
 use crate::connect::{AccountView, CreatedSession, Goal, NewSession, SessionView};
@@ -188,6 +188,7 @@ fn account(view: &AccountView) -> Value {
         provider: &view.provider,
         status: view.status,
         cause: view.cause.as_deref(),
+        health: health(view),
         link_name: view.name.as_deref(),
         identity: &view.identity,
         profile: &view.profile,

@@ -23,4 +23,5 @@ mod providers;
 mod steps;
 mod store;
 mod stories;
+mod watch;
 mod wizard;

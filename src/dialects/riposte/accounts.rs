@@ -6,6 +6,7 @@ use super::names::provider_name;
 use super::page::Paged;
 use crate::contract::Profile;
 use crate::dialects::envelope::{Envelope, Kind};
+use crate::dialects::health::Health;
 use crate::kernel::clock::Millis;
 use crate::kernel::words::Status;
 
@@ -22,6 +23,8 @@ pub struct AccountWords<'a> {
     pub cause: Option<&'a str>,
     /// The product's own id for the person.
     pub custom_user_id: Option<&'a str>,
+    /// What somebody has to do, and the times that go with it.
+    pub health: Health,
     /// The public part.
     pub profile: &'a Profile,
     /// When it was first connected.
@@ -33,6 +36,7 @@ pub struct AccountWords<'a> {
 /// An account. `email` is what a person would call it; `paused` says that it was stopped. Keys from
 /// `customUserId` on are additions.
 pub fn account(words: &AccountWords<'_>) -> Value {
+    let [action, since, checked, next, ends] = words.health.words();
     json!({
         "id": words.id,
         "email": words.profile.label,
@@ -43,6 +47,11 @@ pub fn account(words: &AccountWords<'_>) -> Value {
         "customUserId": words.custom_user_id,
         "status": words.status,
         "cause": words.cause,
+        "userAction": action,
+        "statusSince": since,
+        "checkedAt": checked,
+        "nextCheckAt": next,
+        "endsAt": ends,
         "details": words.profile.details,
     })
 }

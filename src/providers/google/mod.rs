@@ -18,8 +18,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Context, Credentials, Finding, Next, Profile, Provider, Renewed, State,
-    Trouble,
+    About, Action, Actor, Answer, Begin, Context, Credentials, Finding, Next, Outlook, Profile, Provider,
+    Renewed, State, Trouble,
 };
 
 use super::oauth;
@@ -132,7 +132,7 @@ impl Provider for Google {
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
         let grant = Grant::read(secret)?;
         if grant.client_id != self.party.client_id {
-            return Err(Trouble::bug("config_client_changed"));
+            return Ok(oauth::grant::another_client());
         }
         let refresh = grant.refresh_token.clone().ok_or(Trouble::bug("nothing_to_renew"))?;
         let asked = cx.clock.now();
@@ -140,13 +140,21 @@ impl Provider for Google {
             Outcome::Granted(tokens) => Ok(Renewed::Fresh(grant.renewed(&tokens, asked).write()?)),
             Outcome::Denied(denial) if denial.error == "invalid_grant" => {
                 tracing::info!(provider = "google", suberror = denial.suberror, "a grant is gone");
-                Ok(Renewed::Gone { cause: "session_expired".to_owned() })
+                Ok(Renewed::Gone { cause: "session_expired".to_owned(), actor: Actor::Person })
             }
             Outcome::Denied(denial) => {
                 tracing::warn!(provider = "google", error = denial.error, "a grant could not be renewed");
                 Err(sign_in::refusal(&denial.error).trouble())
             }
         }
+    }
+
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
+        Ok(Grant::read(secret.clone())?.outlook(None))
+    }
+
+    fn client(&self) -> Option<&str> {
+        Some(&self.party.client_id)
     }
 
     fn revokes(&self) -> bool {

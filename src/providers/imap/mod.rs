@@ -3,6 +3,7 @@
 //! password leaves over anything but TLS, and none before the person has seen where it goes.
 
 mod address;
+mod check;
 mod config;
 mod discover;
 #[cfg(fuzzing)]
@@ -22,7 +23,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::contract::{About, Answer, Begin, Context, Credentials, Next, Profile, Provider, State, Trouble};
+use crate::contract::{
+    About, Answer, Begin, Checked, Context, Credentials, Next, Outlook, Profile, Provider, State, Trouble,
+};
 
 use super::section::Section;
 use config::Config;
@@ -68,6 +71,14 @@ impl Provider for Imap {
 
     fn credentials(&self, secret: &State, _profile: &Profile) -> Result<Credentials, Trouble> {
         outcome::credentials(secret)
+    }
+
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
+        check::outlook(&outcome::Keys::read(secret)?)
+    }
+
+    async fn check(&self, cx: &Context, secret: State) -> Result<Checked, Trouble> {
+        check::check(self, cx, &outcome::Keys::read(&secret)?).await
     }
 }
 

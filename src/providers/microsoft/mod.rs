@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Context, Credentials, Finding, Next, Profile, Provider, Renewed, State,
-    Trouble,
+    About, Action, Answer, Begin, Context, Credentials, Finding, Next, Outlook, Profile, Provider, Renewed,
+    State, Trouble,
 };
 use crate::kernel::clock::Millis;
 
@@ -133,6 +133,14 @@ impl Provider for Microsoft {
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
         self.renew_grant(cx, Grant::read(secret)?).await
+    }
+
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
+        Ok(Grant::read(secret.clone())?.outlook(self.secret_expires))
+    }
+
+    fn client(&self) -> Option<&str> {
+        Some(&self.party.client_id)
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

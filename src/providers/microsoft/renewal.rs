@@ -1,9 +1,9 @@
 //! Renewing: a new token for renewing comes with every use and is kept; whether a grant is gone follows from definite
 //! words only.
 
-use crate::contract::{Context, Renewed, Trouble as Failing};
+use crate::contract::{Actor, Context, Renewed, Trouble as Failing};
 
-use super::super::oauth::grant::Grant;
+use super::super::oauth::grant::{Grant, another_client};
 use super::super::oauth::refusal::Refusal;
 use super::super::oauth::tokens::Outcome;
 use super::Microsoft;
@@ -13,7 +13,7 @@ impl Microsoft {
     /// Renews a grant, once.
     pub(super) async fn renew_grant(&self, cx: &Context, grant: Grant) -> Result<Renewed, Failing> {
         if grant.client_id != self.party.client_id {
-            return Err(Failing::bug("config_client_changed"));
+            return Ok(another_client());
         }
         let refresh = grant.refresh_token.clone().ok_or(Failing::bug("nothing_to_renew"))?;
         let asked = cx.clock.now();
@@ -24,7 +24,11 @@ impl Microsoft {
                 aadsts::log(&denial);
                 let trouble = Trouble::from(&*denial);
                 match trouble.gone() {
-                    Some(cause) => Ok(Renewed::Gone { cause: cause.to_owned() }),
+                    Some(cause) => {
+                        let administered = matches!(cause, "policy_blocked" | "account_blocked");
+                        let actor = if administered { Actor::Admin } else { Actor::Person };
+                        Ok(Renewed::Gone { cause: cause.to_owned(), actor })
+                    }
                     None => Err(trouble.refusal().trouble()),
                 }
             }

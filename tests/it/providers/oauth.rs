@@ -224,7 +224,7 @@ async fn a_google_account_connects_renews_and_is_given_back() {
     app.provider.revoke(&app.context(), renewed.clone()).await.unwrap();
     app.provider.revoke(&app.context(), renewed.clone()).await.unwrap();
     let gone = app.renew(&renewed).await.unwrap();
-    assert!(matches!(gone, Renewed::Gone { cause } if cause == "session_expired"));
+    assert!(matches!(gone, Renewed::Gone { cause, .. } if cause == "session_expired"));
     let redeemed = app.identity.log(&app.client, "token").await;
     let codes = redeemed.iter().filter(|asked| asked.params["grant_type"] == "authorization_code");
     assert_eq!(codes.count(), 1);
@@ -373,7 +373,7 @@ async fn no_answer_leaves_a_grant_as_it_is_and_only_a_definite_one_ends_it() {
         app.identity.withdraw(&app.client, ADA).await;
         let gone = app.renew(&renewed).await.unwrap();
         assert!(
-            matches!(&gone, Renewed::Gone { cause } if cause == "session_expired"),
+            matches!(&gone, Renewed::Gone { cause, .. } if cause == "session_expired"),
             "{house:?}: {gone:?}"
         );
     }
