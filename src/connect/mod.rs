@@ -3,6 +3,7 @@
 //! and no dialect and knows nothing of HTTP.
 
 mod accounts;
+mod alerts;
 mod attempts;
 mod checks;
 mod choose;

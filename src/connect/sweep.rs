@@ -20,7 +20,8 @@ impl Connect {
         let gone = self.store.sweep_deliveries(deliveries, BATCH).await?
             + self.store.sweep_sessions(sessions, BATCH).await?
             + self.store.sweep_events(sessions, BATCH).await?
-            + self.store.sweep_calls(now, BATCH).await?;
+            + self.store.sweep_calls(now, BATCH).await?
+            + self.store.sweep_security_events(sessions, BATCH).await?;
         Ok(gone)
     }
 

@@ -75,6 +75,66 @@ pub struct End {
     pub moves: bool,
 }
 
+/// A security event that a provider sent and that was believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityEvent {
+    /// Its issuer and its id there: it counts once.
+    pub id: String,
+    /// When it was issued.
+    pub at: Millis,
+    /// What it says of whom.
+    pub alerts: Vec<Alert>,
+}
+
+/// What a security event says of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// The provider's own stable id of the person.
+    pub identity: String,
+    /// What it means for their accounts.
+    pub weight: Weight,
+}
+
+/// What a security event means for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// What was granted has ended; a stable code.
+    Ended(&'static str),
+    /// It is to be looked at at once.
+    Look,
+}
+
+/// Why a security event is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It is none.
+    Malformed,
+    /// It is not signed by a key of its issuer.
+    Key,
+    /// It is somebody else's.
+    Issuer,
+    /// It is for somebody else.
+    Audience,
+    /// This provider sends none that we understand.
+    NotSupported,
+    /// It cannot be judged at the moment; a stable code.
+    Unavailable(&'static str),
+}
+
+impl NotTaken {
+    /// A stable code for the log.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed => "event_malformed",
+            Self::Key => "event_key",
+            Self::Issuer => "event_issuer",
+            Self::Audience => "event_audience",
+            Self::NotSupported => "event_not_supported",
+            Self::Unavailable(code) => code,
+        }
+    }
+}
+
 /// Something that is wrong with a provider's settings, found without a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

@@ -8,7 +8,9 @@ mod returns;
 mod step;
 
 pub use allowance::{Allowance, Denied};
-pub use grant::{Checked, Credentials, End, Finding, Outlook, Renewed};
+pub use grant::{
+    Alert, Checked, Credentials, End, Finding, NotTaken, Outlook, Renewed, SecurityEvent, Weight,
+};
 pub use provider::{
     About, Actor, Begin, Catalogue, Connected, Context, Detects, Failure, Group, Method, Next, Profile,
     Provider, State, Target, Trouble,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::allowance::Allowance;
-use super::grant::{Checked, Credentials, Finding, Outlook, Renewed};
+use super::grant::{Checked, Credentials, Finding, NotTaken, Outlook, Renewed, SecurityEvent};
 use super::returns::Returns;
 use super::step::{Answer, Step, Text};
 use crate::kernel::clock::Clock;
@@ -268,6 +268,14 @@ pub trait Provider: Send + Sync {
     /// Our id at the provider, where grants are given to one.
     fn client(&self) -> Option<&str> {
         None
+    }
+
+    /// Judges a security event that was sent here in the provider's name.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    async fn security_event(&self, _cx: &Context, _token: &str) -> Result<SecurityEvent, NotTaken> {
+        Err(NotTaken::NotSupported)
     }
 
     /// Whether [`Provider::revoke`] ends grants at the provider.

@@ -13,6 +13,7 @@ mod operations;
 mod postpress;
 mod repeats;
 mod riposte;
+mod security;
 mod steps;
 mod wizard;
 
@@ -84,6 +85,7 @@ impl Web {
             .merge(credentials::routes())
             .merge(riposte::routes())
             .merge(steps::routes())
+            .merge(security::routes())
             .merge(wizard::routes())
             .merge(document::routes())
             .fallback(api::no_such_route)

@@ -16,6 +16,8 @@ pub struct Places {
     pub userinfo: Url,
     /// The public keys.
     pub keys: Url,
+    /// Where it is said who issues security events, and with which keys.
+    pub risc: Url,
     /// What Google calls itself where people come back from.
     pub issuer: String,
     /// What it calls itself in ID tokens.
@@ -47,6 +49,7 @@ impl Places {
             revoke: place("https://oauth2.googleapis.com", "/revoke")?,
             userinfo: place("https://openidconnect.googleapis.com", "/v1/userinfo")?,
             keys: place("https://www.googleapis.com", "/oauth2/v3/certs")?,
+            risc: place("https://accounts.google.com", "/.well-known/risc-configuration")?,
             issuer,
             issuers,
             own: base.is_none(),

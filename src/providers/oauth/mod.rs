@@ -15,6 +15,7 @@ pub mod keys;
 pub mod party;
 pub mod refusal;
 pub mod scopes;
+pub mod security_events;
 pub mod step;
 #[cfg(test)]
 pub mod tests;

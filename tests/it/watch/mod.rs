@@ -2,8 +2,12 @@
 //! that people withdraw their grants at.
 
 mod clients;
+mod clock;
 mod endings;
+mod events;
 mod grants;
+mod nodes;
+mod outages;
 mod passwords;
 
 use std::time::Duration;
