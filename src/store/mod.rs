@@ -107,8 +107,13 @@ impl Store {
         let writer = match kind {
             Kind::Sqlite => {
                 let (sender, jobs) = mpsc::channel(4096);
-                let writer =
-                    Writer { url: address.url.clone(), db: shared.clone(), bell: bell.clone(), jobs };
+                let writer = Writer {
+                    url: address.url.clone(),
+                    db: shared.clone(),
+                    bell: bell.clone(),
+                    jobs,
+                    failed: std::sync::Mutex::default(),
+                };
                 tokio::spawn(writer.run());
                 Some(sender)
             }

@@ -18,6 +18,8 @@ const PLACES: usize = 64;
 const LANE_PLACES: usize = 8;
 /// How often it is looked for lanes in which something is due.
 const POLL: Duration = Duration::from_secs(1);
+/// So long the database must have given no trouble to be said to be well again.
+const QUIET: Duration = Duration::from_secs(5);
 /// How often holds are looked at.
 const WATCH: Duration = Duration::from_secs(3);
 
@@ -30,8 +32,8 @@ pub struct Watch {
     looks: JoinSet<Looked>,
     in_lane: HashMap<String, usize>,
     breakers: Breakers,
-    /// What is wrong with the database, once it was said.
-    complaint: Option<(String, Instant)>,
+    /// Since when the database gives trouble, once it was said, and when it did so last.
+    complaint: Option<(Instant, Instant)>,
 }
 
 /// Runs until told to stop; looks under way are finished then.
@@ -160,17 +162,24 @@ impl Watch {
     fn heard<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(value) => {
-                if let Some((_, since)) = self.complaint.take() {
+                // With a full disk, for one, reading works all the while.
+                if let Some((since, last)) = self.complaint
+                    && last.elapsed() > QUIET
+                {
+                    self.complaint = None;
                     let after = since.elapsed().as_secs();
                     tracing::info!(after_seconds = after, "accounts are watched over again");
                 }
                 Some(value)
             }
             Err(error) => {
-                let why = error.to_string();
-                if self.complaint.is_none() {
-                    tracing::warn!(error = why, "accounts cannot be watched over at the moment");
-                    self.complaint = Some((why, Instant::now()));
+                let now = Instant::now();
+                match &mut self.complaint {
+                    Some((_, last)) => *last = now,
+                    None => {
+                        tracing::warn!(error = %error, "accounts cannot be watched over at the moment");
+                        self.complaint = Some((now, now));
+                    }
                 }
                 None
             }

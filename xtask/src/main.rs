@@ -19,7 +19,7 @@ Usage: cargo xtask <verb>
 
   setup   install what the tests start: browser, mail servers, database, checkers (Debian)
   test    setup, then formatting, lints, documentation, licences, release build and all tests
-  bench   measure the HTTP paths and sign-ins at providers
+  bench   measure the HTTP paths, sign-ins at providers and the watch over accounts
   options write docs/configuration.md from config.default.toml
   help    print this
 ";
@@ -31,7 +31,9 @@ fn main() -> ExitCode {
         ["setup"] => setup::setup(),
         ["test"] => stages::run(test()),
         ["options"] => write_options(),
-        ["bench"] => shell::run(&mut cargo(&["bench", "--bench", "http", "--bench", "connect", "--locked"])),
+        ["bench"] => shell::run(&mut cargo(&[
+            "bench", "--bench", "http", "--bench", "connect", "--bench", "watch", "--locked",
+        ])),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

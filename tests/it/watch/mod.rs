@@ -41,7 +41,8 @@ pub fn status(shown: &Value) -> &str {
 
 /// Waits until an account is as wanted; what is shown of it then.
 pub async fn until(app: &App, account: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    eventually_async(what, READY.max(Duration::from_secs(30)), async || {
+    // Whoever did not answer is left alone for half a minute and more.
+    eventually_async(what, READY.max(Duration::from_secs(150)), async || {
         let shown = shown(app, account).await;
         wanted(&shown).then_some(shown)
     })
