@@ -22,7 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 use vestibule::config::{self, Config, KeyFileError};
-use vestibule::connect::{Absence, Connect, Limits};
+use vestibule::connect::{Absence, Checks, Connect, Limits};
 use vestibule::contract::{Allowance, Context, Method, Returns};
 use vestibule::kernel::clock::Clock;
 use vestibule::kernel::egress::{Egress, Setup};
@@ -150,6 +150,13 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
         keep_sessions: config.keep_sessions,
         keep_deliveries: config.keep_deliveries,
         keep_audit: config.keep_audit,
+        checks: Checks {
+            grants: config.checks.grants,
+            passwords: config.checks.passwords,
+            broken: config.checks.broken,
+            error_after: config.checks.error_after,
+            warn: config.checks.warn,
+        },
         ..Limits::default()
     };
     let connect =

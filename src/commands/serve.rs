@@ -17,7 +17,7 @@ use vestibule::store::{Kind, Store};
 use vestibule::web::{self, LimitSettings, Settings, Web};
 use vestibule::workers::deliver::Deliver;
 use vestibule::workers::ring::{self, Reload};
-use vestibule::workers::{self, grants, sweep};
+use vestibule::workers::{self, grants, sweep, watch as watching};
 
 use super::Core;
 
@@ -62,6 +62,8 @@ pub async fn run() -> anyhow::Result<()> {
     let deliveries = tokio::spawn(workers::run("deliveries", deliver.run(stop.clone()), broken.clone()));
     let ending = grants::run(connect.clone(), stop.clone());
     let ending = tokio::spawn(workers::run("grants", ending, broken.clone()));
+    let watching = watching::run(connect.clone(), stop.clone());
+    let watching = tokio::spawn(workers::run("watch", watching, broken.clone()));
     let sweep = sweep::run(connect.clone(), stop.clone());
     let sweep = tokio::spawn(workers::run("sweep", sweep, broken.clone()));
     if let Some(listener) = figures {
@@ -92,6 +94,7 @@ pub async fn run() -> anyhow::Result<()> {
     let _ = tokio::time::timeout(GRACE, deliveries).await;
     let _ = tokio::time::timeout(GRACE, sweep).await;
     let _ = tokio::time::timeout(GRACE, ending).await;
+    let _ = tokio::time::timeout(GRACE, watching).await;
     let _ = quit.send(true);
     let _ = tokio::time::timeout(GRACE, ring).await;
     let _ = tokio::time::timeout(GRACE, store.close()).await;

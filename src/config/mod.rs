@@ -2,6 +2,7 @@
 //! once, before anything listens. Sections are handed down by `main`; nobody else reads settings.
 
 mod branding;
+mod checks;
 mod keyfile;
 mod layers;
 mod public_url;
@@ -17,12 +18,14 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use branding::{Branding, Picture};
+pub use checks::Checks;
 pub use keyfile::{
     KeyFileError, add as add_key, create as create_key_file, read as read_key_file, remove as remove_key,
 };
 pub use public_url::PublicUrl;
 
 use branding::RawBranding;
+use checks::RawChecks;
 
 use crate::kernel::random::Random;
 use crate::kernel::seal::KeyRing;
@@ -55,6 +58,8 @@ pub struct Config {
     pub keep_deliveries: Duration,
     /// How long the audit log is kept.
     pub keep_audit: Duration,
+    /// How often accounts are looked at.
+    pub checks: Checks,
     /// A collector of traces.
     pub otlp_endpoint: Option<Url>,
     /// Logging.
@@ -163,6 +168,7 @@ struct Raw {
     otlp_endpoint: String,
     log: String,
     log_format: String,
+    checks: RawChecks,
     providers: BTreeMap<String, toml::Table>,
 }
 
@@ -265,6 +271,7 @@ impl Raw {
         let kept = |problems: &mut Problems, key: &str, days| {
             problems.range(key, days, 1, 3650).map(|days| Duration::from_secs(u64::from(days) * 24 * 3600))
         };
+        let checks = self.checks.read(problems);
         let keep_sessions = kept(problems, "keep_sessions_days", self.keep_sessions_days);
         let keep_deliveries = kept(problems, "keep_deliveries_days", self.keep_deliveries_days);
         let keep_audit = kept(problems, "keep_audit_days", self.keep_audit_days);
@@ -319,6 +326,7 @@ impl Raw {
             keep_sessions: keep_sessions?,
             keep_deliveries: keep_deliveries?,
             keep_audit: keep_audit?,
+            checks: checks?,
             otlp_endpoint: otlp_endpoint?,
             log: Log { filter: self.log, json: json? },
             providers: self.providers,

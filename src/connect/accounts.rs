@@ -4,7 +4,7 @@ use super::{Connect, Details, Error, Page, Result, decode};
 use crate::contract::Profile;
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::AccountId;
-use crate::kernel::words::{EventKind, Status};
+use crate::kernel::words::{EventKind, Status, UserAction};
 use crate::store::{self, Account, AccountFilter};
 
 /// An account as its backend reads it; nothing secret.
@@ -30,22 +30,36 @@ pub struct AccountView {
     pub updated_at: Millis,
     /// When its status last changed.
     pub status_at: Millis,
+    /// What somebody has to do for it to work again.
+    pub user_action: Option<UserAction>,
+    /// When its provider last answered definitely.
+    pub checked_at: Option<Millis>,
+    /// When it is looked at next.
+    pub check_at: Millis,
+    /// The next end that is known of.
+    pub ends_at: Option<Millis>,
 }
 
 impl Connect {
     pub(super) fn read_account(&self, account: Account) -> Result<AccountView> {
         let details: Details = decode(&account.details)?;
+        let watch = account.watch;
         Ok(AccountView {
             id: account.id,
             provider: account.provider,
             status: account.status,
-            cause: account.cause,
+            // While it works: why it could not be looked at lately.
+            user_action: watch.user_action.or(watch.trouble.as_ref().map(|_| UserAction::Wait)),
+            cause: account.cause.or(watch.trouble),
             name: details.name,
             identity: details.identity,
             profile: details.profile,
             created_at: account.created_at,
             updated_at: account.updated_at,
             status_at: account.status_at,
+            checked_at: watch.checked_at,
+            check_at: watch.check_at,
+            ends_at: watch.ends_at,
         })
     }
 

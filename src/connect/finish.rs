@@ -11,7 +11,9 @@ use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
 use crate::kernel::random::{Token, hash};
 use crate::kernel::words::{EventKind, Purpose, SessionState, Status};
-use crate::store::{self, Account, AccountUpdate, Aside, Finish, Release, Session, SessionUpdate, Tx, Wake};
+use crate::store::{
+    self, Account, AccountUpdate, Aside, Finish, Release, Session, SessionUpdate, Tx, Wake, Watch,
+};
 
 /// How long a code works.
 const WAITS: Duration = Duration::from_secs(600);
@@ -72,9 +74,18 @@ impl Connect {
     /// `NotFound("session")`, `Invalid` (field `finish_code`), `Ended` when it was redeemed before or ran out,
     /// `NotFound("account")` when the account was deleted meanwhile, `Unavailable`.
     pub async fn finish(&self, id: &SessionId, code: &str) -> Result<Finished> {
-        let context = (id.clone(), hash(code), self.now());
-        let done =
-            self.store.write(context, |(id, hash, now), tx| Box::pin(redeem(id, hash, *now, tx))).await;
+        let waits = self.store.read().await?.finish(id).await?;
+        let aside = waits.and_then(|waits| waits.aside.map(|aside| (waits.provider, aside)));
+        // How it is watched over follows from the secret; a provider that was switched off says nothing of it.
+        let watch = match &aside {
+            Some((slug, aside)) => self.first_watch(slug, &decode(&aside.secret)?).ok(),
+            None => None,
+        };
+        let context = (id.clone(), hash(code), watch, self.now());
+        let done = self
+            .store
+            .write(context, |(id, hash, watch, now), tx| Box::pin(redeem(id, hash, watch.as_ref(), *now, tx)))
+            .await;
         let done = match done {
             Err(store::Error::NotFound) => return Err(Error::NotFound("session")),
             done => done?,
@@ -209,7 +220,8 @@ pub(super) async fn complete(
     let account = match known {
         Some(account) => {
             let (details, secret) = (fresh.details.clone(), signed.secret.clone());
-            let works = AccountUpdate { status: Status::Ok, cause: None, details, secret, at: now };
+            let watch = fresh.watch.clone();
+            let works = AccountUpdate { status: Status::Ok, cause: None, details, secret, at: now, watch };
             tx.update_account(&account.id, account.version, &works).await?;
             account.id
         }
@@ -286,7 +298,13 @@ pub(super) async fn hold(
     Ok(())
 }
 
-async fn redeem(id: &SessionId, hash: &str, now: Millis, tx: &mut Tx) -> store::Result<Redeemed> {
+async fn redeem(
+    id: &SessionId,
+    hash: &str,
+    watch: Option<&Watch>,
+    now: Millis,
+    tx: &mut Tx,
+) -> store::Result<Redeemed> {
     let session = tx.session(id).await?.ok_or(store::Error::NotFound)?;
     match session.state_at(now) {
         SessionState::Finishing => {}
@@ -309,7 +327,8 @@ async fn redeem(id: &SessionId, hash: &str, now: Millis, tx: &mut Tx) -> store::
         is_pending(&account).then(|| Aside { details: account.details.clone(), secret })
     });
     if let Some(Aside { details, secret }) = kept {
-        let works = AccountUpdate { status: Status::Ok, cause: None, details, secret, at: now };
+        let watch = watch.unwrap_or(&account.watch).clone();
+        let works = AccountUpdate { status: Status::Ok, cause: None, details, secret, at: now, watch };
         tx.update_account(&account.id, account.version, &works).await?;
     }
     let kind = match session.purpose {
@@ -339,7 +358,8 @@ async fn abandon(abandoning: &Abandoning, tx: &mut Tx) -> store::Result<bool> {
             // The same person signed in for another session, whose code is still good: the account is kept for that.
             Some(Finish { session_id, aside: Some(Aside { details, secret }), .. }) => {
                 let (status, cause) = (Status::Connecting, Some(PENDING.to_owned()));
-                let update = AccountUpdate { status, cause, details, secret, at: *now };
+                let watch = account.watch.clone();
+                let update = AccountUpdate { status, cause, details, secret, at: *now, watch };
                 tx.update_account(&account.id, account.version, &update).await?;
                 tx.empty_finish(&session_id).await?;
             }

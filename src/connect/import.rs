@@ -134,6 +134,7 @@ impl Connect {
             created_at: now,
             updated_at: now,
             status_at: now,
+            watch: self.first_watch(slug, &secret)?,
         };
         let keeping = std::sync::Arc::new(Keeping { account, label, secret: encode(&secret)?, began, turn });
         // Twice at the same moment: the second round finds the account that the other one made.
@@ -186,8 +187,14 @@ async fn keep(keeping: &Keeping, tx: &mut Tx) -> store::Result<Kept> {
     match known {
         Some(account) => {
             let (details, secret) = (fresh.details.clone(), keeping.secret.clone());
-            let works =
-                AccountUpdate { status: Status::Ok, cause: None, details, secret, at: fresh.created_at };
+            let works = AccountUpdate {
+                status: Status::Ok,
+                cause: None,
+                details,
+                secret,
+                at: fresh.created_at,
+                watch: fresh.watch.clone(),
+            };
             tx.update_account(&account.id, account.version, &works).await?;
         }
         None => tx.insert_account(fresh, &keeping.secret).await?,

@@ -3,8 +3,10 @@
 //! and no dialect and knows nothing of HTTP.
 
 mod accounts;
+mod alerts;
 mod attempts;
 mod audit;
+mod checks;
 mod choose;
 mod claims;
 mod deliveries;
@@ -15,6 +17,7 @@ mod finish;
 mod grants;
 mod import;
 mod keys;
+mod looks;
 mod releases;
 mod repeats;
 mod returns;
@@ -23,7 +26,9 @@ mod sessions;
 mod settle;
 mod sweep;
 mod telling;
+mod turns;
 mod view;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +36,7 @@ use std::time::Duration;
 
 pub use accounts::AccountView;
 pub use audit::Audited;
+pub use checks::{DueAccount, Watched};
 pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::{DeliveryQuery, DeliveryView};
@@ -49,6 +55,7 @@ pub use telling::{Telling, ToTell};
 /// What an endpoint wants to hear of.
 pub use crate::store::Wanted;
 pub use view::{View, Watching};
+pub use watch::Checks;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -90,6 +97,8 @@ pub struct Limits {
     pub keep_deliveries: Duration,
     /// How long the audit log is kept.
     pub keep_audit: Duration,
+    /// How often accounts are looked at.
+    pub checks: Checks,
 }
 
 impl Default for Limits {
@@ -103,6 +112,7 @@ impl Default for Limits {
             keep_sessions: month,
             keep_deliveries: month,
             keep_audit: Duration::from_secs(400 * 24 * 3600),
+            checks: Checks::default(),
         }
     }
 }

@@ -149,6 +149,7 @@ impl Connect {
             created_at: now,
             updated_at: now,
             status_at: now,
+            watch: self.first_watch(&attempt.provider, &signed.secret)?,
         };
         let release = self.release(&attempt.provider, &details.identity, &signed.secret)?;
         let secret = encode(&signed.secret)?;

@@ -21,7 +21,8 @@ impl Connect {
             + self.store.sweep_sessions(sessions, BATCH).await?
             + self.store.sweep_events(sessions, BATCH).await?
             + self.store.sweep_calls(now, BATCH).await?
-            + self.store.sweep_audit(now.before(self.limits.keep_audit), BATCH).await?;
+            + self.store.sweep_audit(now.before(self.limits.keep_audit), BATCH).await?
+            + self.store.sweep_security_events(sessions, BATCH).await?;
         Ok(gone)
     }
 

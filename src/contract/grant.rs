@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::provider::Actor;
 use crate::kernel::clock::Millis;
 
 /// What lets a backend act for the person right now. Shown to nobody but a backend that may read credentials.
@@ -37,7 +38,110 @@ pub enum Renewed {
     Gone {
         /// A stable code.
         cause: String,
+        /// Who has to act.
+        actor: Actor,
     },
+}
+
+/// What trying a secret that is not renewed came to, where it was answered definitely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It works.
+    Fine,
+    /// It was refused. Never said for want of an answer.
+    Refused {
+        /// A stable code.
+        cause: String,
+        /// Who has to act.
+        actor: Actor,
+        /// Whether that may be believed at once. Servers under load refuse what is right; such a refusal counts when it
+        /// is heard a second time.
+        sure: bool,
+    },
+}
+
+/// What can be read off a secret about watching over its account, without asking anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// Whom looking asks, below the provider: a host where every account may have its own; empty where all ask one.
+    pub peer: String,
+    /// Whether one looks by renewing; otherwise by [`super::Provider::check`].
+    pub renews: bool,
+    /// To which of our clients it was granted, where that is known.
+    pub client: Option<String>,
+    /// The next end that is known of.
+    pub end: Option<End>,
+}
+
+/// A moment at which an account stops working unless somebody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// A stable code.
+    pub cause: &'static str,
+    /// When.
+    pub at: Millis,
+    /// Whether renewing may move it on by itself. Such an end counts only once a renewal has left it where it was.
+    pub moves: bool,
+}
+
+/// A security event that a provider sent and that was believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityEvent {
+    /// Its issuer and its id there: it counts once.
+    pub id: String,
+    /// When it was issued.
+    pub at: Millis,
+    /// What it says of whom.
+    pub alerts: Vec<Alert>,
+}
+
+/// What a security event says of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// The provider's own stable id of the person.
+    pub identity: String,
+    /// What it means for their accounts.
+    pub weight: Weight,
+}
+
+/// What a security event means for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// What was granted has ended; a stable code.
+    Ended(&'static str),
+    /// It is to be looked at at once.
+    Look,
+}
+
+/// Why a security event is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It is none.
+    Malformed,
+    /// It is not signed by a key of its issuer.
+    Key,
+    /// It is somebody else's.
+    Issuer,
+    /// It is for somebody else.
+    Audience,
+    /// This provider sends none that we understand.
+    NotSupported,
+    /// It cannot be judged at the moment; a stable code.
+    Unavailable(&'static str),
+}
+
+impl NotTaken {
+    /// A stable code for the log.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed => "event_malformed",
+            Self::Key => "event_key",
+            Self::Issuer => "event_issuer",
+            Self::Audience => "event_audience",
+            Self::NotSupported => "event_not_supported",
+            Self::Unavailable(code) => code,
+        }
+    }
 }
 
 /// Something that is wrong with a provider's settings, found without a person.

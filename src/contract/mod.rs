@@ -9,7 +9,9 @@ mod returns;
 mod step;
 
 pub use allowance::{Allowance, Denied};
-pub use grant::{Credentials, Finding, Renewed};
+pub use grant::{
+    Alert, Checked, Credentials, End, Finding, NotTaken, Outlook, Renewed, SecurityEvent, Weight,
+};
 pub use import::{Brought, Imported, Unfit};
 pub use provider::{
     About, Actor, Begin, Catalogue, Connected, Context, Detects, Failure, Group, Method, Next, Profile,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::allowance::Allowance;
-use super::grant::{Credentials, Finding, Renewed};
+use super::grant::{Checked, Credentials, Finding, NotTaken, Outlook, Renewed, SecurityEvent};
 use super::import::{Brought, Imported, Unfit};
 use super::returns::Returns;
 use super::step::{Answer, Step, Text};
@@ -261,6 +261,33 @@ pub trait Provider: Send + Sync {
     async fn import(&self, _cx: &Context, _brought: Brought) -> Result<Imported, Trouble> {
         let rule = "cannot be imported; its person has to sign in through a link".to_owned();
         Ok(Imported::Unfit(vec![Unfit { field: "provider", rule }]))
+    }
+
+    /// What a secret says about watching over its account; asks nobody.
+    ///
+    /// # Errors
+    /// `Trouble` when the secret cannot be read back.
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble>;
+
+    /// Tries whether a secret that is not renewed still works. Nothing is used up.
+    ///
+    /// # Errors
+    /// `Trouble` when there was no definite answer.
+    async fn check(&self, _cx: &Context, _secret: State) -> Result<Checked, Trouble> {
+        Err(Trouble::bug("nothing_to_check"))
+    }
+
+    /// Our id at the provider, where grants are given to one.
+    fn client(&self) -> Option<&str> {
+        None
+    }
+
+    /// Judges a security event that was sent here in the provider's name.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    async fn security_event(&self, _cx: &Context, _token: &str) -> Result<SecurityEvent, NotTaken> {
+        Err(NotTaken::NotSupported)
     }
 
     /// Whether [`Provider::revoke`] ends grants at the provider.

@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod document;
 pub mod envelope;
 pub mod fields;
+pub mod health;
 pub mod import;
 pub mod postpress;
 pub mod riposte;

@@ -52,6 +52,15 @@ pub struct ProviderLabels {
     pub provider: String,
 }
 
+/// A look at an account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CheckLabels {
+    /// The provider's slug.
+    pub provider: String,
+    /// `fine`, `healed`, `doubted`, `refused` or `silent`.
+    pub result: String,
+}
+
 /// A word.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ResultLabels {
@@ -74,6 +83,8 @@ pub struct Figures {
     pub outcomes: Family<OutcomeLabels, Counter>,
     /// How long providers took to answer.
     pub provider_time: Family<ProviderLabels, Histogram, fn() -> Histogram>,
+    /// Looks at accounts.
+    pub checks: Family<CheckLabels, Counter>,
     /// Tries at calls to backends: `done`, `due` (to be tried again) or `dead`.
     pub tries: Family<ResultLabels, Counter>,
     /// How long receivers took.
@@ -115,6 +126,7 @@ impl Figures {
             sessions_ended: Family::default(),
             outcomes: Family::default(),
             provider_time: Family::new_with_constructor(times),
+            checks: Family::default(),
             tries: Family::default(),
             try_time: times(),
             batch: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]),
@@ -152,6 +164,9 @@ impl Figures {
         all.register("wizard_answers", outcomes, self.outcomes.clone());
         let time = "How long providers took to answer";
         all.register_with_unit("provider_call_duration", time, seconds.clone(), self.provider_time.clone());
+        let checks =
+            "Looks at accounts, by provider and result: fine, healed, doubted, refused, silent (no answer)";
+        all.register("account_checks", checks, self.checks.clone());
         let tries = "Tries at calls to backends: done, due (to be tried again), dead (given up)";
         all.register("webhook_tries", tries, self.tries.clone());
         let time = "How long receivers took";
@@ -192,6 +207,12 @@ impl Figures {
     pub fn provider(&self, slug: &str, took: Duration) {
         let labels = ProviderLabels { provider: slug.to_owned() };
         self.provider_time.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// A look at an account.
+    pub fn checked(&self, slug: &str, result: &str) {
+        let labels = CheckLabels { provider: slug.to_owned(), result: result.to_owned() };
+        self.checks.get_or_create(&labels).inc();
     }
 
     /// A try at a call to a backend.

@@ -1,6 +1,7 @@
 //! The ground floor: the words of the field as plain types, ids, time, randomness, sealing, and the one
 //! way out to the network. Nothing here knows a provider, a table or an HTTP framework.
 
+pub mod breaker;
 pub mod clock;
 pub mod colour;
 pub mod egress;

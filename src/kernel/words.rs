@@ -95,6 +95,20 @@ words! {
         Stopped = "STOPPED",
     }
 
+    /// What somebody has to do for an account to work again.
+    UserAction {
+        /// The person signs in again, by a reconnect link.
+        Reconnect = "reconnect",
+        /// The person changes a setting at their provider.
+        Allow = "allow_access",
+        /// Whoever administers the person's account has to allow it.
+        AskAdmin = "ask_admin",
+        /// Whoever runs this server has to mend its settings.
+        Operator = "mend_settings",
+        /// Nothing; it is tried again.
+        Wait = "wait",
+    }
+
     /// What happened.
     EventKind {
         /// A browser claimed the session.

@@ -4,6 +4,7 @@
 use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
 
+use super::checks::{self, Hold, Watch};
 use super::columns::Columns;
 use super::error::{Error, Result};
 use super::{Db, Tx};
@@ -42,6 +43,8 @@ pub struct Account {
     pub updated_at: Millis,
     /// When its status last changed.
     pub status_at: Millis,
+    /// What is known from looking at it.
+    pub watch: Watch,
 }
 
 /// A successful sign-in to an account that exists.
@@ -57,6 +60,8 @@ pub struct AccountUpdate {
     pub secret: Zeroizing<Vec<u8>>,
     /// When.
     pub at: Millis,
+    /// What is known from looking at it.
+    pub watch: Watch,
 }
 
 /// Which accounts to list, oldest first.
@@ -76,7 +81,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, version, provider, status, cause, identity_mark, name_mark, details, seq, created_at, ",
-            "updated_at, status_at FROM accounts ",
+            "updated_at, status_at, check_lane, check_at, client, watch FROM accounts ",
             $tail
         )
     };
@@ -102,6 +107,7 @@ impl Db {
             created_at: columns.time()?,
             updated_at: columns.time()?,
             status_at: columns.time()?,
+            watch: Watch::lift(columns)?,
             id,
         })
     }
@@ -116,18 +122,19 @@ impl Db {
         found.as_ref().map(|row| self.lift_account(row)).transpose()
     }
 
-    /// The account with this id, its secret and until when somebody renews it.
+    /// The account with this id, its secret and who holds it.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn account_secret(
         &mut self,
         id: &AccountId,
-    ) -> Result<Option<(Account, Zeroizing<Vec<u8>>, Option<Millis>)>> {
+    ) -> Result<Option<(Account, Zeroizing<Vec<u8>>, Option<Hold>)>> {
         // Two statements would see two versions.
         let found = sqlx::query(concat!(
             "SELECT id, version, provider, status, cause, identity_mark, name_mark, details, seq, created_at, ",
-            "updated_at, status_at, secret, busy_until FROM accounts WHERE id = $1"
+            "updated_at, status_at, check_lane, check_at, client, watch, secret, busy_by, busy_until \
+             FROM accounts WHERE id = $1"
         ))
         .bind(id.as_str())
         .fetch_optional(self.conn())
@@ -136,7 +143,7 @@ impl Db {
         let mut columns = Columns::of(TABLE, &row);
         let account = self.lift_account_from(&mut columns)?;
         let secret = self.open(TABLE, SECRET, id.as_str(), account.version, &columns.bytes()?)?;
-        Ok(Some((account, secret, columns.maybe_time()?)))
+        Ok(Some((account, secret, checks::hold(&mut columns)?)))
     }
 
     /// The account of this identity that was connected under this name.
@@ -199,7 +206,8 @@ impl Tx {
         let secret = self.seal(TABLE, SECRET, id, account.version, secret);
         sqlx::query(
             "INSERT INTO accounts (id, provider, status, cause, identity_mark, name_mark, details, secret, seq, version, \
-             created_at, updated_at, status_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             created_at, updated_at, status_at, check_lane, check_at, client, watch) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         )
         .bind(id)
         .bind(&*account.provider)
@@ -214,16 +222,36 @@ impl Tx {
         .bind(account.created_at.0)
         .bind(account.updated_at.0)
         .bind(account.status_at.0)
+        .bind(&*account.watch.lane)
+        .bind(account.watch.check_at.0)
+        .bind(account.watch.client.as_deref())
+        .bind(account.watch.text())
         .execute(self.conn())
         .await?;
         Ok(())
     }
 
-    /// Repairs an account in place, if it still has the version that was read.
+    /// Changes an account in place and ends whatever hold there is, if it still has the version that was read.
     ///
     /// # Errors
     /// `Conflict` when somebody else was quicker or it was deleted, `Unavailable`.
     pub async fn update_account(
+        &mut self,
+        id: &AccountId,
+        read_version: i64,
+        update: &AccountUpdate,
+    ) -> Result<()> {
+        self.update_held_account(id, read_version, update).await?;
+        let sql = "UPDATE accounts SET busy_by = NULL, busy_until = NULL WHERE id = $1";
+        sqlx::query(sql).bind(id.as_str()).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// The same, and leaves whatever hold there is.
+    ///
+    /// # Errors
+    /// See [`Tx::update_account`].
+    pub async fn update_held_account(
         &mut self,
         id: &AccountId,
         read_version: i64,
@@ -234,7 +262,8 @@ impl Tx {
         let secret = self.seal(TABLE, SECRET, id.as_str(), version, &update.secret);
         let done = sqlx::query(
             "UPDATE accounts SET status_at = CASE WHEN status = $1 THEN status_at ELSE $5 END, status = $1, cause = $2, \
-             details = $3, secret = $4, updated_at = $5, version = $6, busy_by = NULL, busy_until = NULL WHERE id = $7 AND version = $8",
+             details = $3, secret = $4, updated_at = $5, version = $6, check_lane = $9, check_at = $10, client = $11, \
+             watch = $12 WHERE id = $7 AND version = $8",
         )
         .bind(update.status.as_str())
         .bind(update.cause.as_deref())
@@ -244,52 +273,12 @@ impl Tx {
         .bind(version)
         .bind(id.as_str())
         .bind(read_version)
+        .bind(&*update.watch.lane)
+        .bind(update.watch.check_at.0)
+        .bind(update.watch.client.as_deref())
+        .bind(update.watch.text())
         .execute(self.conn())
         .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
-    }
-
-    /// Takes hold of an account for the one call that renews its credentials. It may be repaired or deleted all the
-    /// same, which raises its version or takes it away.
-    ///
-    /// # Errors
-    /// `Conflict` when somebody else holds it or it changed since it was read, `Unavailable`.
-    pub async fn hold_account(
-        &mut self,
-        id: &AccountId,
-        read_version: i64,
-        by: &str,
-        now: Millis,
-        until: Millis,
-    ) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE accounts SET busy_by = $1, busy_until = $2 \
-             WHERE id = $3 AND version = $4 AND (busy_until IS NULL OR busy_until <= $5)",
-        )
-        .bind(by)
-        .bind(until.0)
-        .bind(id.as_str())
-        .bind(read_version)
-        .bind(now.0)
-        .execute(self.conn())
-        .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
-    }
-
-    /// Keeps hold of an account while the call runs, or lets go of it (`None`). A time that has passed lets go as well, and
-    /// leaves a note that it is not known how the call ended.
-    ///
-    /// # Errors
-    /// `Conflict` when the hold was lost, `Unavailable`.
-    pub async fn keep_hold(&mut self, id: &AccountId, by: &str, until: Option<Millis>) -> Result<()> {
-        let sql =
-            "UPDATE accounts SET busy_until = $1 WHERE id = $2 AND busy_by = $3 AND busy_until IS NOT NULL";
-        let done = sqlx::query(sql)
-            .bind(until.map(|at| at.0))
-            .bind(id.as_str())
-            .bind(by)
-            .execute(self.conn())
-            .await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
 

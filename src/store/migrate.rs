@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (202_611_270_003, include_str!("../../migrations/202611270003_grants.sql")),
     (202_611_270_004, include_str!("../../migrations/202611270004_parked.sql")),
     (202_611_270_010, include_str!("../../migrations/202611270010_webhooks.sql")),
+    (202_611_270_020, include_str!("../../migrations/202611270020_watch.sql")),
     (202_611_270_030, include_str!("../../migrations/202611270030_finish.sql")),
 ];
 

@@ -9,6 +9,7 @@ mod accounts;
 mod attempts;
 mod audit;
 mod backup;
+mod checks;
 mod columns;
 mod deliveries;
 mod endpoints;
@@ -47,6 +48,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub use accounts::{Account, AccountFilter, AccountUpdate};
 pub use attempts::{Attempt, Shown};
 pub use audit::{AuditEntry, AuditFilter};
+pub use checks::{Hold, Lane, Looking, Watch};
 pub use deliveries::{Delivery, Due, Try};
 pub use endpoints::{Endpoint, Wanted};
 pub use error::{Error, Result};
@@ -113,8 +115,13 @@ impl Store {
         let writer = match kind {
             Kind::Sqlite => {
                 let (sender, jobs) = mpsc::channel(4096);
-                let writer =
-                    Writer { url: address.url.clone(), db: shared.clone(), bell: bell.clone(), jobs };
+                let writer = Writer {
+                    url: address.url.clone(),
+                    db: shared.clone(),
+                    bell: bell.clone(),
+                    jobs,
+                    failed: std::sync::Mutex::default(),
+                };
                 tokio::spawn(writer.run());
                 Some(sender)
             }

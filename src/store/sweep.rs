@@ -136,6 +136,23 @@ impl Db {
 }
 
 impl Store {
+    /// Removes security events that were taken before this time; at most `limit` at once. Gives how many went.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn sweep_security_events(&self, before: Millis, limit: i64) -> Result<usize> {
+        let gone = self
+            .write((before, limit), |(before, limit), tx| {
+                Box::pin(async move {
+                    let sql = "DELETE FROM security_events WHERE id IN \
+                               (SELECT id FROM security_events WHERE at <= $1 ORDER BY at LIMIT $2)";
+                    Ok(sqlx::query(sql).bind(before.0).bind(*limit).execute(tx.conn()).await?.rows_affected())
+                })
+            })
+            .await?;
+        Ok(usize::try_from(gone).unwrap_or(usize::MAX))
+    }
+
     /// Removes deliveries that were done or given up before this time, with their tries; at most `limit` at once.
     /// Gives how many went.
     ///

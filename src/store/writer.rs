@@ -79,11 +79,16 @@ enum Batch {
     Broken,
 }
 
+/// After so long without a write that failed, the next one is worth a line of its own.
+const QUIET: std::time::Duration = std::time::Duration::from_secs(60);
+
 pub(super) struct Writer {
     pub(super) url: String,
     pub(super) db: super::tx::Shared,
     pub(super) bell: Bell,
     pub(super) jobs: mpsc::Receiver<Box<dyn Job>>,
+    /// When a write last failed for want of the database: the log says so once, not with each that fails.
+    pub(super) failed: std::sync::Mutex<Option<Instant>>,
 }
 
 impl Writer {
@@ -186,7 +191,12 @@ impl Writer {
                 }
                 Err(error) => {
                     if matches!(error, Error::Unavailable { .. }) {
-                        tracing::error!(error = %error, "a write failed");
+                        let mut failed =
+                            self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        if failed.replace(Instant::now()).is_none_or(|before| before.elapsed() > QUIET) {
+                            tracing::error!(error = %error, "writes fail");
+                        }
+                        drop(failed);
                         *tx = None;
                     }
                     Some(error)

@@ -16,8 +16,9 @@ use super::extract::body;
 use super::front::RequestId;
 use super::limits::Client;
 use super::{Web, wizard};
-use crate::connect::{AUDIT, Absence, CREDENTIALS, Error, MANAGE};
+use crate::connect::{AUDIT, Absence, AccountView, CREDENTIALS, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
+use crate::dialects::health::Health;
 use crate::kernel::ids::ApiKeyId;
 use crate::pages::ProblemKind;
 
@@ -274,4 +275,15 @@ pub(super) async fn no_such_route(State(web): State<Web>, request: Request) -> R
 pub(super) async fn no_such_method(request: Request) -> Response {
     let id = request.extensions().get::<RequestId>();
     refused(id, Kind::MethodNotAllowed.detail("this path does not take this method")).into_response()
+}
+
+/// What goes with an account's status.
+pub(super) fn health(view: &AccountView) -> Health {
+    Health {
+        user_action: view.user_action,
+        status_at: view.status_at,
+        checked_at: view.checked_at,
+        check_at: view.check_at,
+        ends_at: view.ends_at,
+    }
 }

@@ -15,6 +15,7 @@ mod operations;
 mod postpress;
 mod repeats;
 mod riposte;
+mod security;
 mod steps;
 mod webhooks;
 mod wizard;
@@ -101,6 +102,7 @@ impl Web {
             .merge(import::routes())
             .merge(riposte::routes())
             .merge(steps::routes())
+            .merge(security::routes())
             .merge(wizard::routes())
             .merge(document::routes())
             .fallback(api::no_such_route)

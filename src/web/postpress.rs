@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 use super::Web;
-use super::api::{Caller, Refused, Spelling, json_body, reply};
+use super::api::{Caller, Refused, Spelling, health, json_body, reply};
 use super::extract::Segment;
 use super::repeats;
 use super::webhooks;
@@ -241,6 +241,7 @@ fn account(view: &AccountView) -> Value {
         provider: &view.provider,
         status: view.status,
         cause: view.cause.as_deref(),
+        health: health(view),
         link_name: view.name.as_deref(),
         identity: &view.identity,
         profile: &view.profile,

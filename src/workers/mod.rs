@@ -8,15 +8,16 @@ pub mod ring;
 mod schedule;
 mod sign;
 pub mod sweep;
+pub mod watch;
 
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use tokio::sync::watch;
+use tokio::sync::watch::Sender;
 
 /// Runs one of the loops. A bug that ends it is told to `broken`: without the loop the server would go on as if nothing
 /// were missing, so it stops instead, and whoever watches over the process starts it again.
-pub async fn run(name: &'static str, work: impl Future<Output = ()>, broken: watch::Sender<bool>) {
+pub async fn run(name: &'static str, work: impl Future<Output = ()>, broken: Sender<bool>) {
     if AssertUnwindSafe(work).catch_unwind().await.is_err() {
         tracing::error!(name, "a loop of the server ended in a bug");
         let _ = broken.send(true);
@@ -29,7 +30,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_loop_that_ends_in_a_bug_is_told_and_one_that_just_ends_is_not() {
-        let (broken, broke) = watch::channel(false);
+        let (broken, broke) = tokio::sync::watch::channel(false);
         run("fine", async {}, broken.clone()).await;
         assert!(!*broke.borrow());
         let bug = async {

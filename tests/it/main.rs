@@ -24,5 +24,6 @@ mod providers;
 mod steps;
 mod store;
 mod stories;
+mod watch;
 mod webhooks;
 mod wizard;

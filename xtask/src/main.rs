@@ -19,7 +19,7 @@ Usage: cargo xtask <verb>
 
   setup   install what the tests start: browser, mail servers, database, checkers (Debian)
   test    setup, then formatting, lints, documentation, licences, release build and all tests
-  bench   measure the HTTP paths, sign-ins at providers and calls to backends
+  bench   measure the HTTP paths, sign-ins, calls to backends and the watch over accounts
   options write docs/configuration.md from config.default.toml
   help    print this
 ";
@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         ["test"] => stages::run(test()),
         ["options"] => write_options(),
         ["bench"] => shell::run(&mut cargo(&[
-            "bench", "--bench", "http", "--bench", "connect", "--bench", "deliver", "--locked",
+            "bench", "--bench", "http", "--bench", "connect", "--bench", "deliver", "--bench", "watch",
+            "--locked",
         ])),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -1,7 +1,8 @@
 // The side that only tests talk to: clients, faults, the log, and what happens behind a product's back.
 
+import { randomUUID } from 'node:crypto';
 import { FAULTS } from './faults.mjs';
-import { address, tenantOf } from './people.mjs';
+import { address, atGoogle, tenantOf } from './people.mjs';
 
 const SETTINGS = new Set([
   'client_id', 'client_secret', 'redirect_uris', 'name', 'access_ttl', 'refresh_token_expires_in',
@@ -54,6 +55,21 @@ const actions = {
   'POST /rotate-keys': async (state) => {
     await state.keys.rotate();
     return {};
+  },
+  // A security event as Google signs it: `types` about a person, for a client; anything laid over the claims.
+  'POST /security-event': async (state, asked) => {
+    const { client, address: person, types = [], claims = {}, subject = {}, header, stranger } = asked;
+    const sub = atGoogle(address(person), state.origin).sub;
+    const about = { subject: { subject_type: 'iss-sub', iss: `${state.origin}/`, sub, ...subject } };
+    const token = await state.keys.event({
+      iss: `${state.origin}/`,
+      aud: [client],
+      iat: Math.floor(Date.now() / 1000),
+      jti: randomUUID(),
+      events: Object.fromEntries(types.map((type) => [type, about])),
+      ...claims,
+    }, { header, stranger });
+    return { token };
   },
   'GET /tenant': (state, { domain }) => ({ tenant: state.tenants?.meet(domain) ?? tenantOf(domain) }),
 };

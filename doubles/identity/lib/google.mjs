@@ -62,6 +62,9 @@ export function build(state) {
   const routes = {
     'GET /.well-known/openid-configuration': (ctx) => metadata(ctx, state),
     'GET /oauth2/v3/certs': (ctx) => keys(ctx, state),
+    'GET /.well-known/risc-configuration': (ctx) => {
+      ctx.body = { issuer: `${state.origin}/`, jwks_uri: `${state.origin}/oauth2/v3/certs`, delivery_methods_supported: ['urn:ietf:rfc:8935'] };
+    },
     'POST /token': (ctx, next) => token(ctx, next, state),
     'POST /revoke': (ctx) => revoke(ctx, state, built),
     'GET /v1/userinfo': (ctx, next) => userinfo(ctx, next, state, built),

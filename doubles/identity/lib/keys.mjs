@@ -37,6 +37,14 @@ export class Keys {
     return { keys: [one(this.first, false), one(this.second, true)] };
   }
 
+  /** Signs a security event (RFC 8417), or what claims to be one: `header` and `key` bend it. */
+  async event(claims, { header = {}, stranger = false } = {}) {
+    const { privateKey } = stranger ? await key() : this.first;
+    const protectedHeader = { alg: 'RS256', typ: 'secevent+jwt', kid: this.first.kid, ...header };
+    if (protectedHeader.alg === 'none') return `${part(protectedHeader)}.${part(claims)}.`;
+    return new SignJWT(claims).setProtectedHeader(protectedHeader).sign(privateKey);
+  }
+
   /** Signs claims, or does something else with them when a fault says so. */
   async sign(claims, signer, { faults, client, secret }) {
     bend(claims, faults, client);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::tags::account_type;
 use crate::contract::Profile;
+use crate::dialects::health::Health;
 use crate::kernel::clock::Millis;
 use crate::kernel::words::Status;
 
@@ -22,6 +23,8 @@ pub struct AccountWords<'a> {
     pub link_name: Option<&'a str>,
     /// The provider's own id of the person.
     pub identity: &'a str,
+    /// What somebody has to do, and the times that go with it.
+    pub health: Health,
     /// The public part.
     pub profile: &'a Profile,
     /// When it was first connected.
@@ -31,7 +34,7 @@ pub struct AccountWords<'a> {
 /// An account. `name` is what a person would call it; the name given with the link is `link_name`. `sources`
 /// carries the status. Keys beyond the original's are additions.
 pub fn account(words: &AccountWords<'_>) -> Value {
-    json!({
+    let mut account = json!({
         "object": "Account",
         "type": account_type(words.provider),
         "id": words.id,
@@ -42,7 +45,14 @@ pub fn account(words: &AccountWords<'_>) -> Value {
         "sources": [{ "id": format!("{}_MAILS", words.id), "status": words.status }],
         "cause": words.cause,
         "link_name": words.link_name,
-    })
+    });
+    let [action, since, checked, next, ends] = words.health.words();
+    account["user_action"] = action;
+    account["status_since"] = since;
+    account["checked_at"] = checked;
+    account["next_check_at"] = next;
+    account["ends_at"] = ends;
+    account
 }
 
 /// The original spells a mailbox's servers under `mail` and requires all of them, so an account that only

@@ -6,6 +6,7 @@ use super::names::provider_name;
 use super::page::Paged;
 use crate::contract::Profile;
 use crate::dialects::envelope::{Envelope, Kind};
+use crate::dialects::health::Health;
 use crate::kernel::clock::Millis;
 use crate::kernel::words::Status;
 
@@ -24,6 +25,8 @@ pub struct AccountWords<'a> {
     pub custom_user_id: Option<&'a str>,
     /// The provider's own id of the person.
     pub identity: &'a str,
+    /// What somebody has to do, and the times that go with it.
+    pub health: Health,
     /// The public part.
     pub profile: &'a Profile,
     /// When it was first connected.
@@ -40,6 +43,7 @@ pub fn account(words: &AccountWords<'_>) -> Value {
     if matches!(words.provider, "google" | "microsoft") {
         details.insert("identity".to_owned(), words.identity.into());
     }
+    let [action, since, checked, next, ends] = words.health.words();
     json!({
         "id": words.id,
         "email": words.profile.label,
@@ -50,6 +54,11 @@ pub fn account(words: &AccountWords<'_>) -> Value {
         "customUserId": words.custom_user_id,
         "status": words.status,
         "cause": words.cause,
+        "userAction": action,
+        "statusSince": since,
+        "checkedAt": checked,
+        "nextCheckAt": next,
+        "endsAt": ends,
         "details": details,
     })
 }

@@ -8,18 +8,19 @@ mod config;
 #[cfg(fuzzing)]
 pub(super) mod fuzzing;
 mod places;
+mod risc;
 mod settings;
 mod sign_in;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, Profile, Provider,
-    Renewed, State, Trouble,
+    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, NotTaken, Outlook,
+    Profile, Provider, Renewed, SecurityEvent, State, Trouble,
 };
 
 use super::oauth;
@@ -84,6 +85,8 @@ struct Google {
     scope: String,
     /// The addresses that the pasted file says are registered.
     registered: Option<Vec<String>>,
+    /// Who issues security events, and the keys that sign them, once known.
+    risc: OnceLock<(String, Arc<Keys>)>,
 }
 
 /// Builds it from its section; `None` while it has no client.
@@ -107,7 +110,8 @@ pub(super) fn build(section: &mut Section) -> Result<Option<Arc<dyn Provider>>, 
     let scope: Vec<&str> = ["openid", "email", "profile"].into_iter().chain(config.wanted.names()).collect();
     let scope = scope.join(" ");
     let registered = config.registered;
-    Ok(Some(Arc::new(Google { about, party, places, scope, wanted: config.wanted, registered })))
+    let risc = OnceLock::new();
+    Ok(Some(Arc::new(Google { about, party, places, scope, wanted: config.wanted, registered, risc })))
 }
 
 #[async_trait]
@@ -138,6 +142,18 @@ impl Provider for Google {
 
     async fn renew(&self, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
         oauth::renewal::renew(self, cx, secret).await
+    }
+
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
+        Ok(Grant::read(secret.clone())?.outlook(None))
+    }
+
+    fn client(&self) -> Option<&str> {
+        Some(&self.party.client_id)
+    }
+
+    async fn security_event(&self, cx: &Context, token: &str) -> Result<SecurityEvent, NotTaken> {
+        self.judge_event(cx, token).await
     }
 
     fn revokes(&self) -> bool {

@@ -18,6 +18,8 @@ pub struct Places {
     pub keys: Url,
     /// What Google announces of itself.
     pub metadata: Url,
+    /// Where it is said who issues security events, and with which keys.
+    pub risc: Url,
     /// What Google calls itself where people come back from.
     pub issuer: String,
     /// What it calls itself in ID tokens.
@@ -50,6 +52,7 @@ impl Places {
             userinfo: place("https://openidconnect.googleapis.com", "/v1/userinfo")?,
             keys: place("https://www.googleapis.com", "/oauth2/v3/certs")?,
             metadata: place("https://accounts.google.com", "/.well-known/openid-configuration")?,
+            risc: place("https://accounts.google.com", "/.well-known/risc-configuration")?,
             issuer,
             issuers,
             own: base.is_none(),

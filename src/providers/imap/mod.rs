@@ -3,6 +3,7 @@
 //! password leaves over anything but TLS, and none before the person has seen where it goes.
 
 mod address;
+mod check;
 mod config;
 mod discover;
 #[cfg(fuzzing)]
@@ -24,7 +25,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::contract::{
-    About, Answer, Begin, Brought, Context, Credentials, Imported, Next, Profile, Provider, State, Trouble,
+    About, Answer, Begin, Brought, Checked, Context, Credentials, Imported, Next, Outlook, Profile, Provider,
+    State, Trouble,
 };
 
 use super::section::Section;
@@ -75,6 +77,14 @@ impl Provider for Imap {
 
     async fn import(&self, cx: &Context, brought: Brought) -> Result<Imported, Trouble> {
         self.walk(&import::granting(cx)).import(&brought).await
+    }
+
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
+        check::outlook(&outcome::Keys::read(secret)?)
+    }
+
+    async fn check(&self, cx: &Context, secret: State) -> Result<Checked, Trouble> {
+        check::check(self, cx, &outcome::Keys::read(&secret)?).await
     }
 }
 

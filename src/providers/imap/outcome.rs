@@ -22,6 +22,16 @@ pub struct Keys {
     pub smtp: Option<Key>,
 }
 
+impl Keys {
+    /// Reads them back.
+    ///
+    /// # Errors
+    /// When the stored secret is not one of ours.
+    pub fn read(secret: &State) -> Result<Self, Trouble> {
+        serde_json::from_value(secret.0.clone()).map_err(|_| Trouble::bug("secret_unreadable"))
+    }
+}
+
 /// A server and the password for it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Key {
@@ -59,8 +69,7 @@ pub fn connected(address: &str, imap: Key, smtp: Option<Key>) -> Result<Connecte
 /// # Errors
 /// When the stored secret is not one of ours.
 pub fn credentials(secret: &State) -> Result<Credentials, Trouble> {
-    let keys: Keys =
-        serde_json::from_value(secret.0.clone()).map_err(|_| Trouble::bug("secret_unreadable"))?;
+    let keys = Keys::read(secret)?;
     let value = json!({ "type": "password", "imap": keys.imap, "smtp": keys.smtp });
     Ok(Credentials { value, expires_at: None, missing: Vec::new() })
 }

@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::contract::{
-    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, Profile, Provider,
-    Renewed, State, Trouble,
+    About, Action, Answer, Begin, Brought, Context, Credentials, Finding, Imported, Next, Outlook, Profile,
+    Provider, Renewed, State, Trouble,
 };
 use crate::kernel::clock::Millis;
 
@@ -149,6 +149,14 @@ impl Provider for Microsoft {
 
     async fn import(&self, cx: &Context, brought: Brought) -> Result<Imported, Trouble> {
         oauth::import::prove(self, cx, &brought).await
+    }
+
+    fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
+        Ok(Grant::read(secret.clone())?.outlook(self.secret_expires))
+    }
+
+    fn client(&self) -> Option<&str> {
+        Some(&self.party.client_id)
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

@@ -67,6 +67,8 @@ pub const KEYS: Codes = codes!("keys");
 pub const METADATA: Codes = codes!("metadata");
 /// Where a token tells whose it is.
 pub const USERINFO: Codes = codes!("userinfo");
+/// Where it is said who issues security events.
+pub const RISC: Codes = codes!("risc");
 /// Where grants end.
 pub const REVOKE: Codes = codes!("revoke");
 
@@ -119,7 +121,8 @@ async fn send(
         ConnectError::Timeout => Refusal::unavailable(codes.slow),
         error => {
             let host = url.host_str().unwrap_or_default();
-            tracing::warn!(host, code = error.code(), "a provider could not be asked");
+            // Whoever asked says what it means, once.
+            tracing::debug!(host, code = error.code(), "a provider could not be asked");
             Refusal::unavailable(codes.unreachable)
         }
     })?;

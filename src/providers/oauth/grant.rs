@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::contract::{Credentials, State, Trouble};
+use crate::contract::{Actor, Credentials, End, Outlook, Renewed, State, Trouble};
 use crate::kernel::clock::Millis;
 use crate::kernel::secret::Secret;
 
@@ -51,6 +51,12 @@ pub struct Holder<'a> {
     pub tenant: Option<&'a str>,
     /// The person's name in protocols.
     pub login: &'a str,
+}
+
+/// What a grant to another client comes to: nobody but that client can renew it. The public documents call this the
+/// OAuth keys having changed.
+pub fn another_client() -> Renewed {
+    Renewed::Gone { cause: "oauth_client_changed".to_owned(), actor: Actor::Person }
 }
 
 impl Grant {
@@ -107,6 +113,23 @@ impl Grant {
     /// The token that stands for the whole grant where one is given back.
     pub fn whole(&self) -> &Secret {
         self.refresh_token.as_ref().unwrap_or(&self.access_token)
+    }
+
+    /// What is known of its future. `secret_ends` is when our own secret at the provider does.
+    pub fn outlook(&self, secret_ends: Option<Millis>) -> Outlook {
+        let ours = secret_ends.map(|at| End { cause: "client_secret_expires", at, moves: false });
+        let own = match (&self.refresh_token, self.refresh_expires_at) {
+            // What cannot be renewed ends with the one token that there is.
+            (None, _) => Some(End { cause: "grant_ends", at: self.expires_at, moves: false }),
+            (Some(_), Some(at)) => Some(End { cause: "grant_ends", at, moves: true }),
+            (Some(_), None) => None,
+        };
+        Outlook {
+            peer: String::new(),
+            renews: true,
+            client: Some(self.client_id.clone()),
+            end: own.into_iter().chain(ours).min_by_key(|end| end.at),
+        }
     }
 
     /// What a backend acts with: `access_token` with its `token_type`, `expires_at` (RFC 3339), `scopes` and `login`; and,
@@ -192,6 +215,22 @@ mod tests {
             "smtp": { "host": "smtp.example", "port": 465, "encryption": "tls" },
         });
         assert_eq!(credentials.value["mail"], expected);
+    }
+
+    #[test]
+    fn the_next_known_end_is_told_and_only_a_renewable_one_may_move() {
+        let grant = |refresh, lives| {
+            let first = Tokens { refresh_lives: lives, ..tokens("1", refresh) };
+            Grant::new(&first, Vec::new(), Millis(0), &HOLDER)
+        };
+        let end = |cause, at, moves| Some(End { cause, at: Millis(at), moves });
+        assert_eq!(grant(Some("r"), None).outlook(None).end, None);
+        assert_eq!(grant(Some("r"), Some(60)).outlook(None).end, end("grant_ends", 60_000, true));
+        assert_eq!(grant(None, None).outlook(None).end, end("grant_ends", 3_600_000, false));
+        let ours = Some(Millis(5));
+        assert_eq!(grant(Some("r"), Some(60)).outlook(ours).end, end("client_secret_expires", 5, false));
+        let outlook = grant(Some("r"), None).outlook(None);
+        assert_eq!((outlook.client.as_deref(), outlook.renews), (Some("us"), true));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::contract::Context;
+use crate::contract::{Context, NotTaken};
 use crate::kernel::clock::Millis;
 
 use super::keys::{Algorithm, Key, KeySet, Keys};
@@ -22,7 +22,7 @@ use super::refusal::Refusal;
 const LONGEST: usize = 32 * 1024;
 
 /// How far clocks may be apart, in milliseconds.
-const SKEW: i64 = 60_000;
+pub(super) const SKEW: i64 = 60_000;
 
 #[derive(Deserialize)]
 struct Header {
@@ -130,6 +130,33 @@ pub async fn judge(
     let known = set.find(parts.header.kid.as_deref(), parts.algorithm)?.is_some();
     let set = if known { set } else { keys.again(cx, &set).await? };
     believe(&parts, &set, expected, cx.clock.now())
+}
+
+/// What a token of another kind says, once one of a provider's keys is known to have signed it; RS256 only.
+///
+/// # Errors
+/// Why it is not believed.
+pub async fn signed(cx: &Context, keys: &Keys, token: &str) -> Result<Vec<u8>, NotTaken> {
+    let parts = take_apart(token).map_err(|_| NotTaken::Malformed)?;
+    if parts.algorithm != Algorithm::Rs256 {
+        return Err(NotTaken::Key);
+    }
+    let away = |refusal: Refusal| NotTaken::Unavailable(refusal.code);
+    let mut set = keys.get(cx).await.map_err(away)?;
+    let named =
+        |set: &KeySet| set.find(parts.header.kid.as_deref(), Algorithm::Rs256).map(|key| key.is_some());
+    if !named(&set).map_err(|_| NotTaken::Key)? {
+        set = keys.again(cx, &set).await.map_err(away)?;
+    }
+    match set.find(parts.header.kid.as_deref(), Algorithm::Rs256) {
+        Ok(Some(key)) if key.made(parts.message, &parts.signature) => {}
+        _ => return Err(NotTaken::Key),
+    }
+    // A member that stands there twice makes it no object that everybody reads alike.
+    match object::<serde_json::Map<String, Value>>(&parts.payload) {
+        Some(_) => Ok(parts.payload),
+        None => Err(NotTaken::Malformed),
+    }
 }
 
 /// Judges a token with these keys at this time, without asking anybody.

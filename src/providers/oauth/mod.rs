@@ -19,6 +19,7 @@ pub mod party;
 pub mod refusal;
 pub mod renewal;
 pub mod scopes;
+pub mod security_events;
 pub mod sign_in;
 pub mod step;
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::contract::{Context, Renewed, State, Trouble};
+use crate::contract::{Actor, Context, Renewed, State, Trouble};
 use crate::kernel::clock::Millis;
 
-use super::grant::Grant;
+use super::grant::{Grant, another_client};
 use super::house::House;
 use super::refusal::Refusal;
 use super::scopes::Scope;
@@ -21,7 +21,7 @@ use super::tokens::{Outcome, Tokens};
 pub async fn renew(house: &dyn House, cx: &Context, secret: State) -> Result<Renewed, Trouble> {
     let (grant, party) = (Grant::read(secret)?, house.party());
     if grant.client_id != party.client_id {
-        return Err(Trouble::bug("config_client_changed"));
+        return Ok(another_client());
     }
     let refresh = grant.refresh_token.clone().ok_or(Trouble::bug("nothing_to_renew"))?;
     let asked = cx.clock.now();
@@ -32,7 +32,11 @@ pub async fn renew(house: &dyn House, cx: &Context, secret: State) -> Result<Ren
         Outcome::Denied(denial) => {
             house.log(&denial);
             match house.gone(&denial) {
-                Some(cause) => Ok(Renewed::Gone { cause: cause.to_owned() }),
+                Some(cause) => {
+                    let administered = matches!(cause, "policy_blocked" | "account_blocked");
+                    let actor = if administered { Actor::Admin } else { Actor::Person };
+                    Ok(Renewed::Gone { cause: cause.to_owned(), actor })
+                }
                 None => Err(house.denied(&denial).trouble()),
             }
         }
@@ -48,7 +52,7 @@ fn fresh(house: &dyn House, grant: Grant, tokens: &Tokens, asked: Millis) -> Res
     let (before, now) = (compare(&grant.scopes), compare(told.unwrap_or(&grant.scopes)));
     if now.missing.iter().any(|scope| !before.missing.contains(scope)) {
         tracing::info!(provider = house.voice().slug, "a grant lacks what is required");
-        return Ok(Renewed::Gone { cause: "missing_scopes".to_owned() });
+        return Ok(Renewed::Gone { cause: "missing_scopes".to_owned(), actor: Actor::Person });
     }
     let lacking: Vec<&Scope> = now.missing.iter().chain(&now.lacking).collect();
     let missing = match lacking.is_empty() {

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::super::Web;
-use super::super::api::{Caller, Refused, reply};
+use super::super::api::{Caller, Refused, health, reply};
 use super::super::extract::Segment;
 use super::{Answer, Params, SPELLING, paged};
 use crate::connect::{AccountView, Page};
@@ -62,6 +62,7 @@ fn account(view: &AccountView) -> Value {
         provider: &view.provider,
         status: view.status,
         cause: view.cause.as_deref(),
+        health: health(view),
         custom_user_id: view.name.as_deref(),
         identity: &view.identity,
         profile: &view.profile,

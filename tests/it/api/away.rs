@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::book::{Ask, Book};
 use super::pages::cookies;
+use crate::app::App;
 use crate::app::person::Person;
 use crate::app::signing::{Place, leaves_for, parameter};
 use crate::parts::identity::House;
@@ -89,4 +90,24 @@ pub async fn switched_off(book: &mut Book) {
     for id in ["leaveWizard", "resumeWizard", "askCancel"] {
         book.ask(&place.app, id, 410, Ask { values: &at, headers: &headers, ..Ask::default() }).await;
     }
+}
+
+/// A provider that pushes security events.
+pub async fn events(book: &mut Book) {
+    let place = Place::start(House::Google).await;
+    let kind = "https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked";
+    let token = place.identity.security_event(&place.client, "nobody@gmail.com", &[kind], json!({})).await;
+    let headers = [("content-type", "application/secevent+jwt")];
+    let ask =
+        |name: &'static [&'static str], body| Ask { values: name, headers: &headers, body, ..Ask::default() };
+    book.ask(&place.app, "receiveSecurityEvent", 202, ask(&["google"], &token)).await;
+    book.ask(&place.app, "receiveSecurityEvent", 400, ask(&["google"], "none")).await;
+    book.ask(&place.app, "receiveSecurityEvent", 404, ask(&["imap"], &token)).await;
+    // Google does not answer.
+    let lost = App::with(&[
+        ("PROVIDERS__GOOGLE__CLIENT_ID", &place.client.id),
+        ("PROVIDERS__GOOGLE__CLIENT_SECRET", &place.client.secret),
+        ("PROVIDERS__GOOGLE__BASE", "https://localhost:1"),
+    ]);
+    book.ask(&lost, "receiveSecurityEvent", 503, ask(&["google"], &token)).await;
 }

@@ -86,6 +86,20 @@ impl Place {
         Self { app, house, identity, client }
     }
 
+    /// A running server for a stand-in of the test's own.
+    pub async fn at(identity: &'static Identity, house: House) -> Self {
+        let mut app = App::prepared(&[]);
+        let uri = |route: &str| app.url(&format!("/providers/{}/{route}", slug(house)));
+        let (callback, consent) = (uri("callback"), uri("admin-consent"));
+        let client = identity.register(&[&callback, &consent], json!({})).await;
+        point(&mut app, house, &client);
+        let section = format!("PROVIDERS__{}", slug(house).to_uppercase());
+        app.set("EXTRA_CA_FILE", &identity.ca_file().display().to_string());
+        app.set(&format!("{section}__BASE"), identity.origin());
+        app.run();
+        Self { app, house, identity, client }
+    }
+
     /// Registers the same client with other settings.
     pub async fn register_again(&self, mut settings: Value) {
         settings["client_id"] = json!(self.client.id);

@@ -32,7 +32,7 @@ pub struct Pair {
     pub house: House,
     pub identity: &'static Identity,
     pub client: Registered,
-    _schema: Schema,
+    schema: Schema,
 }
 
 fn node(url: &str, front: &Front) -> App {
@@ -53,7 +53,7 @@ impl Pair {
         first.run();
         second.share_key(&first);
         second.run();
-        Self { front, first, second, house, identity, client, _schema: schema }
+        Self { front, first, second, house, identity, client, schema }
     }
 
     pub async fn link(&self, more: Value) -> Link {
@@ -62,6 +62,11 @@ impl Pair {
             body[name] = value.clone();
         }
         self.second.link(body).await
+    }
+
+    /// The address of their database.
+    pub fn url(&self) -> String {
+        self.schema.url()
     }
 
     /// Where each of them is reached past the front.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{address, tag};
-use crate::app::Link;
+use super::{address, slug, tag};
 use crate::app::http::try_send;
 use crate::app::person::{Person, Seen};
+use crate::app::{App, Link};
 use crate::parts::eventually_async;
 use crate::parts::identity::{Asked, House, Identity, Registered};
 use crate::parts::visitor::Choices;
@@ -105,4 +105,11 @@ pub async fn until_answered(identity: &Identity, client: &Registered, endpoint: 
         identity.log(client, endpoint).await.iter().all(|asked| asked.status.is_some()).then_some(())
     })
     .await;
+}
+
+/// Registers one more client with a server's addresses at a house.
+pub async fn another_client(app: &App, house: House) -> Registered {
+    let uri = |route: &str| app.url(&format!("/providers/{}/{route}", slug(house)));
+    let (callback, consent) = (uri("callback"), uri("admin-consent"));
+    Identity::shared(house).register(&[&callback, &consent], json!({})).await
 }

@@ -230,7 +230,7 @@ async fn a_google_account_connects_renews_and_is_given_back() {
     app.provider.revoke(&app.context(), renewed.clone()).await.unwrap();
     app.provider.revoke(&app.context(), renewed.clone()).await.unwrap();
     let gone = app.renew(&renewed).await.unwrap();
-    assert!(matches!(gone, Renewed::Gone { cause } if cause == "session_expired"));
+    assert!(matches!(gone, Renewed::Gone { cause, .. } if cause == "session_expired"));
     let redeemed = app.identity.log(&app.client, "token").await;
     let codes = redeemed.iter().filter(|asked| asked.params["grant_type"] == "authorization_code");
     assert_eq!(codes.count(), 1);
@@ -405,7 +405,7 @@ async fn no_answer_leaves_a_grant_as_it_is_and_only_a_definite_one_ends_it() {
         app.identity.withdraw(&app.client, ADA).await;
         let gone = app.renew(&renewed).await.unwrap();
         assert!(
-            matches!(&gone, Renewed::Gone { cause } if cause == "session_expired"),
+            matches!(&gone, Renewed::Gone { cause, .. } if cause == "session_expired"),
             "{house:?}: {gone:?}"
         );
     }
@@ -457,7 +457,10 @@ async fn what_a_person_has_taken_back_is_told_with_the_next_renewal_and_ends_it_
         assert_eq!(app.credentials(&secret)["scopes"], details["scopes"]);
         app.identity.fault_once(&app.client, "token_fewer_scopes").await;
         let gone = app.renew(&secret).await.unwrap();
-        assert!(matches!(&gone, Renewed::Gone { cause } if cause == "missing_scopes"), "{house:?}: {gone:?}");
+        assert!(
+            matches!(&gone, Renewed::Gone { cause, .. } if cause == "missing_scopes"),
+            "{house:?}: {gone:?}"
+        );
         let Renewed::Fresh { details, .. } = app.renew(&signed.secret).await.unwrap() else { panic!() };
         assert_eq!(details["missing_scopes"], Value::Null, "nothing was taken back for good");
     }

@@ -4,7 +4,7 @@ use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AttemptId, ReleaseId};
 use vestibule::kernel::random::Random;
 use vestibule::kernel::words::{AttemptState, ReleaseState, Status};
-use vestibule::store::{AccountUpdate, Error, Release, Result, Store};
+use vestibule::store::{AccountUpdate, Error, Hold, Release, Result, Store, Watch};
 use zeroize::Zeroizing;
 
 use super::bench::{Database, now};
@@ -196,9 +196,10 @@ pub async fn one_call_renews_an_account_and_whoever_repairs_it_wins(database: Da
     let account = account();
     insert_account(&store, &account, b"old").await.unwrap();
     let id = &account.id;
-    let hold = |by: &str, at: i64| {
-        store.write((id.clone(), by.to_owned(), Millis(at)), |(id, by, at), tx| {
-            Box::pin(tx.hold_account(id, 1, by, *at, Millis(at.0 + 10)))
+    let held = |by: &str, until: i64| Hold { by: by.to_owned(), until: Millis(until) };
+    let hold = |seen: Option<Hold>, mine: Hold| {
+        store.write((id.clone(), seen, mine), |(id, seen, mine), tx| {
+            Box::pin(tx.hold_account(id, 1, seen.as_ref(), mine))
         })
     };
     let keep = |by: &str, until: Option<i64>| {
@@ -206,20 +207,24 @@ pub async fn one_call_renews_an_account_and_whoever_repairs_it_wins(database: Da
             Box::pin(tx.keep_hold(id, by, *until))
         })
     };
-    assert_eq!((hold("a", 100).await, hold("b", 105).await), (Ok(()), Err(Error::Conflict)));
+    assert_eq!(hold(None, held("a", 100)).await, Ok(()));
+    assert_eq!(hold(None, held("b", 105)).await, Err(Error::Conflict), "somebody holds it");
     assert_eq!((keep("b", Some(200)).await, keep("a", Some(120)).await), (Err(Error::Conflict), Ok(())));
-    assert_eq!((hold("b", 119).await, hold("b", 120).await), (Err(Error::Conflict), Ok(())), "it ran out");
+    let stale = hold(Some(held("a", 100)), held("b", 130)).await;
+    assert_eq!(stale, Err(Error::Conflict), "it was renewed since it was seen");
+    assert_eq!(hold(Some(held("a", 120)), held("b", 130)).await, Ok(()), "its holder is gone");
     assert_eq!(keep("a", Some(300)).await, Err(Error::Conflict));
     assert_eq!((keep("b", None).await, keep("b", Some(400)).await), (Ok(()), Err(Error::Conflict)), "let go");
-    hold("c", 130).await.unwrap();
-    let (read, secret, held) = store.read().await.unwrap().account_secret(id).await.unwrap().unwrap();
-    assert_eq!((read.version, &**secret, held), (1, &b"old"[..], Some(Millis(140))));
+    assert_eq!(hold(None, held("c", 140)).await, Ok(()));
+    let (read, secret, seen) = store.read().await.unwrap().account_secret(id).await.unwrap().unwrap();
+    assert_eq!((read.version, &**secret, seen), (1, &b"old"[..], Some(held("c", 140))));
     let update = AccountUpdate {
         status: Status::Ok,
         cause: None,
         details: account.details.clone(),
         secret: Zeroizing::new(b"new".to_vec()),
         at: now(),
+        watch: Watch::default(),
     };
     let repair = || {
         store.write((id.clone(), update.clone()), |(id, update), tx| {
@@ -227,7 +232,7 @@ pub async fn one_call_renews_an_account_and_whoever_repairs_it_wins(database: Da
         })
     };
     assert_eq!((repair().await, repair().await), (Ok(()), Err(Error::Conflict)));
-    let (read, secret, held) = store.read().await.unwrap().account_secret(id).await.unwrap().unwrap();
-    assert_eq!((read.version, &**secret, held), (2, &b"new"[..], None));
+    let (read, secret, seen) = store.read().await.unwrap().account_secret(id).await.unwrap().unwrap();
+    assert_eq!((read.version, &**secret, seen), (2, &b"new"[..], None));
     assert_eq!(keep("c", Some(500)).await, Err(Error::Conflict), "nobody holds what was repaired");
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod bench;
 mod calls;
+mod checks;
 mod claims;
 mod grants;
 mod leases;
@@ -141,6 +142,14 @@ both! {
         ways_back_are_few_and_hold_nothing_after_the_end
         a_grant_is_ended_by_one_and_a_sign_in_before_that_keeps_it
         one_call_renews_an_account_and_whoever_repairs_it_wins
+    }
+    checks {
+        lanes_are_told_with_their_first_and_last_account
+        what_is_due_is_taken_once_the_longest_due_first_and_stands_as_it_was_judged
+        a_hold_is_freed_only_as_it_was_seen
+        eight_loops_on_two_nodes_take_each_account_once
+        a_security_event_counts_once_and_is_forgotten
+        what_lies_too_far_ahead_is_brought_back
     }
     leases {
         a_taken_attempt_is_renewed_by_its_holder_only

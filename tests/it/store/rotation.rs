@@ -4,7 +4,7 @@ use vestibule::kernel::ids::NodeId;
 use vestibule::kernel::random::Random;
 use vestibule::kernel::seal::{Key, KeyRing};
 use vestibule::kernel::words::Status;
-use vestibule::store::{AccountUpdate, Error, Reached, SEALED, Store};
+use vestibule::store::{AccountUpdate, Error, Reached, SEALED, Store, Watch};
 use zeroize::Zeroizing;
 
 use super::bench::{Database, now, ring};
@@ -187,6 +187,7 @@ pub async fn changes_and_sealing_again_race_without_losing_either(database: Data
                     details: Zeroizing::new(version.to_string().into_bytes()),
                     secret: Zeroizing::new(b"secret".to_vec()),
                     at: now(),
+                    watch: Watch::default(),
                 };
                 let write = late.write((id.clone(), version, update), |(id, version, update), tx| {
                     Box::pin(tx.update_account(id, *version, update))

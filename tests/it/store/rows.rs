@@ -9,7 +9,7 @@ use vestibule::kernel::words::{
     AttemptState, DeliveryState, Dialect, EndpointState, EventKind, Purpose, SessionState, Status,
 };
 use vestibule::store::{
-    Account, ApiKey, Attempt, Delivery, Due, Endpoint, Error, Result, Session, Store, Try,
+    Account, ApiKey, Attempt, Delivery, Due, Endpoint, Error, Result, Session, Store, Try, Watch,
 };
 use zeroize::Zeroizing;
 
@@ -89,6 +89,7 @@ pub fn account() -> Account {
         created_at: at,
         updated_at: at,
         status_at: at,
+        watch: Watch { lane: "mail".to_owned(), check_at: at, ..Watch::default() },
     }
 }
 

@@ -5,7 +5,7 @@ use vestibule::kernel::ids::{AccountId, AttemptId};
 use vestibule::kernel::seal::{Key, Place};
 use vestibule::kernel::words::{AttemptState, DeliveryState, EventKind, Status};
 use vestibule::store::{
-    AccountFilter, AccountUpdate, Aside, Call, Finish, Result, SessionFilter, Store, Taken, Try,
+    AccountFilter, AccountUpdate, Aside, Call, Finish, Result, SessionFilter, Store, Taken, Try, Watch,
 };
 use zeroize::Zeroizing;
 
@@ -269,6 +269,7 @@ pub async fn an_older_value_of_the_same_row_is_corrupt(database: Database) {
         details: Zeroizing::new(b"new".to_vec()),
         secret: Zeroizing::new(b"new".to_vec()),
         at: now(),
+        watch: Watch::default(),
     };
     let write = store.write((filled.attempt, filled.account, update), |(attempt, account, update), tx| {
         Box::pin(async move {

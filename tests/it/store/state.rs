@@ -6,7 +6,7 @@ use vestibule::kernel::random::Random;
 use vestibule::kernel::words::{
     AttemptState, DeliveryState, Dialect, EventKind, Purpose, SessionState, Status,
 };
-use vestibule::store::{AccountUpdate, Error, SessionUpdate, Store, Try};
+use vestibule::store::{AccountUpdate, Error, SessionUpdate, Store, Try, Watch};
 use zeroize::Zeroizing;
 
 use super::bench::{Database, now};
@@ -248,6 +248,7 @@ pub async fn a_status_keeps_its_time_until_it_changes(database: Database) {
             details: Zeroizing::new(vec![1, 2, 3]),
             secret: Zeroizing::new(b"newer".to_vec()),
             at: Millis(version),
+            watch: Watch::default(),
         };
         let write = store.write((written.id.clone(), version, update), |(id, version, update), tx| {
             Box::pin(tx.update_account(id, *version, update))

@@ -1,0 +1,250 @@
+//! What is nobody's fault: clocks that jump, providers and name servers that are away, disks that are full, processes that
+//! are killed. No account asks for its person because of it, nothing is lost, and the log says once what happened.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::clock::Clock;
+use super::{due_now, events, file, kinds, often, shown, status, until, until_looked_at, until_status};
+use crate::app::App;
+use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
+use crate::app::person::Person;
+use crate::oauth::Place;
+use crate::parts::certs::{Ca, Leaf};
+use crate::parts::dns::{Answer, Dns};
+use crate::parts::dovecot::Dovecot;
+use crate::parts::identity::House;
+use crate::parts::scratch::Scratch;
+use crate::parts::submission::Submission;
+use crate::parts::{eventually, eventually_async};
+
+const GONE: &str = "there are no answers about accounts";
+const BACK: &str = "accounts are looked at again";
+
+fn times(app: &App, text: &str) -> usize {
+    app.output().lines().filter(|line| line.contains(text)).count()
+}
+
+fn with_clock(app: &mut App, clock: &Clock) {
+    let mut command = app.command(&["serve"]);
+    clock.give(&mut command);
+    app.run_as(command);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_a_year_ahead_and_back_breaks_no_account_and_watching_goes_on() {
+    let mut place = Place::with(House::Microsoft, &often(&[]), json!({ "strict_refresh": true })).await;
+    let account = place.account(&place.link(json!({})).await).await;
+    place.app.stop();
+    let clock = Clock::at("+0");
+    with_clock(&mut place.app, &clock);
+    let now = || jiff::Timestamp::now().as_second();
+    let looked = |shown: &Value| {
+        let at = shown["checked_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        at.as_second() - now()
+    };
+    const DAY: i64 = 24 * 3600;
+    clock.set("+365d");
+    let ahead = until(&place.app, &account, "a look a year ahead", |shown| looked(shown) > 360 * DAY).await;
+    assert_eq!((status(&ahead), &ahead["cause"]), ("OK", &Value::Null));
+    clock.set("-365d");
+    let back = until(&place.app, &account, "a look a year ago", |shown| looked(shown) < -360 * DAY).await;
+    assert_eq!((status(&back), &back["cause"]), ("OK", &Value::Null));
+    clock.set("+0");
+    until(&place.app, &account, "a look today", |shown| looked(shown).abs() < DAY).await;
+    assert_eq!(kinds(&place.app, &account).await, ["account.connected"]);
+    let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+    assert_eq!(body["state"], "active", "{body}");
+    assert_eq!(times(&place.app, "was the clock wrong?"), 1, "{}", place.app.output());
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_for_an_hour_breaks_nothing_and_is_said_once_to_go_and_once_to_come() {
+    let settings = often(&[("CHECKS__GRANTS_SECONDS", "300"), ("LOG", "info")]);
+    let mut place = Place::with(House::Google, &settings, json!({})).await;
+    let mut accounts = Vec::new();
+    for name in ["one", "two", "three"] {
+        accounts.push(place.account(&place.link(json!({ "name": name })).await).await);
+    }
+    place.app.stop();
+    // Two minutes a second: the hour is over in half a minute.
+    let clock = Clock::at("+0 x120");
+    due_now(&file(&place.app)).await;
+    place.identity.fault(&place.client, "token_503", 1, false).await;
+    with_clock(&mut place.app, &clock);
+    let begun = Instant::now();
+    eventually_async("the log", Duration::from_secs(60), async || {
+        (times(&place.app, GONE) == 1).then_some(())
+    })
+    .await;
+    let rest = Duration::from_secs(32).saturating_sub(begun.elapsed());
+    tokio::time::sleep(rest).await;
+    for account in &accounts {
+        let troubled = shown(&place.app, account).await;
+        assert_eq!((status(&troubled), &troubled["user_action"]), ("OK", &json!("wait")), "{troubled}");
+    }
+    let asked = place.identity.log(&place.client, "token").await.len();
+    assert!(asked < 40, "{asked} questions in an hour");
+    place.identity.clear_faults(&place.client).await;
+    for account in &accounts {
+        until(&place.app, account, "an answer", |shown| shown["cause"] == Value::Null).await;
+        assert_eq!(kinds(&place.app, account).await, ["account.connected"]);
+    }
+    assert_eq!((times(&place.app, GONE), times(&place.app, BACK)), (1, 1), "{}", place.app.output());
+    let warnings = place.app.output().lines().filter(|line| line.contains(" WARN ")).count();
+    assert!(warnings <= 2, "{}", place.app.output());
+}
+
+#[tokio::test]
+async fn without_a_name_server_nothing_is_said_about_accounts() {
+    let (ca, dns) = (Ca::new(), Dns::start());
+    const NAME: &str = "mail.watch.test";
+    let dovecot = Dovecot::start_named(&ca, Leaf::Good, &[NAME]);
+    dovecot.set_password(ADDRESS, PASSWORD);
+    let submission = Submission::start_named(&ca, Leaf::Good, &dovecot, &[NAME]);
+    let mailbox = Mailbox { submission, dovecot, ca };
+    dns.answer(NAME, Answer::one([127, 0, 0, 1]));
+    let app = mailbox.app(&often(&[("DNS_SERVER", &dns.address().to_string()), ("LOG", "info")]));
+    let link = app.link(json!({})).await;
+    let person = Person::new();
+    let servers = {
+        let address = person.begin(&link).await;
+        person.submit(&address, &address.sheet().with("email", ADDRESS)).await
+    };
+    let mut sheet = servers.sheet();
+    for (name, value) in mailbox.servers() {
+        let value = if name.ends_with("_host") { NAME.to_owned() } else { value };
+        sheet = sheet.with(name, &value);
+    }
+    let password = person.submit(&servers, &sheet).await;
+    let end = person.submit(&password, &password.sheet().with("password", PASSWORD)).await;
+    assert_eq!(end.reply.status, 200, "{}", end.text());
+    let account = app.session(&link.id).await["account_id"].as_str().expect("an account").to_owned();
+    until_looked_at(&app, &account, &shown(&app, &account).await).await;
+    dns.answer(NAME, Answer::Fails);
+    let troubled = until(&app, &account, "trouble", |shown| shown["cause"] == "dns_unavailable").await;
+    assert_eq!((status(&troubled), &troubled["user_action"]), ("OK", &json!("wait")));
+    eventually("the log", Duration::from_secs(60), || (times(&app, GONE) == 1).then_some(()));
+    dns.answer(NAME, Answer::one([127, 0, 0, 1]));
+    let well = until(&app, &account, "an answer", |shown| shown["cause"] == Value::Null).await;
+    assert_eq!(status(&well), "OK");
+    assert_eq!(kinds(&app, &account).await, ["account.connected"]);
+    assert_eq!((times(&app, GONE), times(&app, BACK)), (1, 1), "{}", app.output());
+}
+
+/// A file system of a few megabytes.
+struct SmallDisk(Scratch);
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let folder = Scratch::new("disk");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=8m,mode=0755", "tmpfs"])
+            .arg(folder.path())
+            .status()
+            .expect("mount runs");
+        assert!(mounted.success(), "a small disk could not be mounted; the tests run as root");
+        Self(folder)
+    }
+
+    /// Takes all the room there is.
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.0.join("ballast")).expect("a file");
+        while std::io::Write::write_all(&mut file, &[7; 4096]).is_ok() {}
+        let mut file = std::fs::OpenOptions::new().append(true).open(self.0.join("ballast")).expect("it");
+        while std::io::Write::write_all(&mut file, &[7]).is_ok() {}
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.0.join("ballast")).expect("room again");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(self.0.path()).status());
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_no_grant_at_a_strict_provider() {
+    let disk = SmallDisk::mount();
+    let folder = disk.0.join("data").display().to_string();
+    let settings = often(&[("DATA_DIR", &folder), ("LOG", "info")]);
+    let mut place = Place::with(House::Microsoft, &settings, json!({ "strict_refresh": true })).await;
+    let account = place.account(&place.link(json!({})).await).await;
+    until_looked_at(&place.app, &account, &shown(&place.app, &account).await).await;
+    disk.fill();
+    let complaint = "accounts cannot be watched over at the moment";
+    eventually("a complaint", Duration::from_secs(60), || (times(&place.app, complaint) > 0).then_some(()));
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(times(&place.app, complaint), 1, "{}", place.app.output());
+    disk.free();
+    let before = shown(&place.app, &account).await;
+    until_looked_at(&place.app, &account, &before).await;
+    let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+    assert_eq!(body["state"], "active", "{body}");
+    assert_eq!(kinds(&place.app, &account).await, ["account.connected"]);
+    place.app.stop();
+}
+
+/// Starts and kills a server in a loop while its accounts are due all the time.
+async fn killed_in_a_loop(place: &mut Place, rounds: u64) {
+    place.app.stop();
+    let mut dice = 7_u64;
+    for _ in 0..rounds {
+        let command = place.app.command(&["serve"]);
+        place.app.run_mortal(command);
+        // Some die before the first look, some in the middle of one, some between two.
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        tokio::time::sleep(Duration::from_millis((dice >> 33) % 120)).await;
+        place.app.kill();
+    }
+    place.app.run();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_killed_two_hundred_times_loses_nothing() {
+    let settings = [("CHECKS__GRANTS_SECONDS", "1"), ("CHECKS__BROKEN_SECONDS", "600"), ("LOG", "warn")];
+    let mut place = Place::with(House::Google, &settings, json!({})).await;
+    let mut accounts = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        accounts.push(place.account(&place.link(json!({ "name": name })).await).await);
+    }
+    let before = place.identity.log(&place.client, "token").await.len();
+    killed_in_a_loop(&mut place, 200).await;
+    let asked = place.identity.log(&place.client, "token").await.len() - before;
+    println!("{asked} questions over 200 kills");
+    assert!(asked > 20, "{asked} questions");
+    for account in &accounts {
+        until_looked_at(&place.app, account, &shown(&place.app, account).await).await;
+        assert_eq!(status(&shown(&place.app, account).await), "OK");
+        assert_eq!(kinds(&place.app, account).await, ["account.connected"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_a_kill_cuts_off_at_a_strict_provider_says_so_and_a_reconnect_mends_it() {
+    let settings = [("CHECKS__GRANTS_SECONDS", "1"), ("CHECKS__BROKEN_SECONDS", "600"), ("LOG", "warn")];
+    let client = json!({ "strict_refresh": true });
+    let mut place = Place::with(House::Microsoft, &settings, client).await;
+    let account = place.account(&place.link(json!({})).await).await;
+    place.identity.fault(&place.client, "token_hang", 1, true).await;
+    let before = place.identity.log(&place.client, "token").await.len();
+    crate::oauth::walk::until_asked(place.identity, &place.client, "token", before + 1).await;
+    place.app.kill();
+    crate::oauth::walk::until_answered(place.identity, &place.client, "token").await;
+    place.app.run();
+    let broken = until_status(&place.app, &account, "CREDENTIALS").await;
+    assert_eq!(
+        (&broken["cause"], &broken["user_action"]),
+        (&json!("refresh_interrupted"), &json!("reconnect"))
+    );
+    let repair = place.link(json!({ "type": "reconnect", "reconnect_account": account })).await;
+    assert_eq!(place.account(&repair).await, account);
+    until_looked_at(&place.app, &account, &shown(&place.app, &account).await).await;
+    let told: Vec<_> = events(&file(&place.app), &account).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(told, ["account.connected", "account.broken", "account.reconnected"]);
+}
