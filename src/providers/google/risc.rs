@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
 use super::super::oauth::endpoint;
@@ -63,8 +62,7 @@ impl Google {
                 .iter()
                 .chain(&issuers)
                 .any(|issuer| issuer.trim_end_matches('/') == text("iss").trim_end_matches('/'));
-            if subject["subject_type"] != Value::from("iss-sub")
-                && subject["subject_type"] != Value::from("iss_sub")
+            if subject["subject_type"] != "iss-sub" && subject["subject_type"] != "iss_sub"
                 || !of_theirs
                 || text("sub").is_empty()
             {
