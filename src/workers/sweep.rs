@@ -33,7 +33,7 @@ async fn expire(connect: &Connect, mut stop: watch::Receiver<bool>) {
             Ok(BATCH) => continue,
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(error = %error, "sign-ins that nobody finished could not be given up")
+                tracing::warn!(error = %error, "sign-ins that nobody finished could not be given up");
             }
         }
         if let Err(error) = connect.forget_parked().await {

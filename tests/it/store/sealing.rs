@@ -30,6 +30,8 @@ const SEALED: &[(&str, &str, &str)] = &[
     ("idempotent_calls", "reply", "id"),
     ("returns", "parked", "id"),
     ("releases", "secret", "id"),
+    ("finishes", "details", "session_id"),
+    ("finishes", "secret", "session_id"),
     ("sealed_values", "value", "id"),
 ];
 
@@ -172,6 +174,14 @@ pub async fn readable_with(database: &Database, store: &Store, table: &str, colu
         ("returns", _) => {
             for id in database.raw().await.texts("SELECT attempt_id FROM returns").await {
                 if is_corrupt(&db.parked(&id.parse().unwrap(), "handle").await) {
+                    return false;
+                }
+            }
+            true
+        }
+        ("finishes", _) => {
+            for id in database.raw().await.texts("SELECT session_id FROM finishes").await {
+                if is_corrupt(&db.finish(&id.parse().unwrap()).await) {
                     return false;
                 }
             }
