@@ -42,7 +42,7 @@ export class State {
       const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       account = {
         phone: digits,
-        lid: String(randomInt(10 ** 14, 10 ** 15 - 1) * 1),
+        lid: `1${String(randomInt(10 ** 14)).padStart(14, "0")}`,
         identity: generate(),
         rawId: randomInt(1, 2 ** 31),
         platform: "android",
