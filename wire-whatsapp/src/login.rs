@@ -61,7 +61,7 @@ async fn attempt(settings: &Settings, connector: &dyn Connector, session: &mut S
         Err(Error::Answer { .. }) => {}
         Err(error) => return Err(error),
     }
-    visit.channel.close().await;
+    visit.close(session).await;
     Ok(())
 }
 
@@ -79,7 +79,7 @@ pub async fn check(
     session: &mut Session,
 ) -> Result<(), Error> {
     let visit = Visit::open(settings, connector, session).await?;
-    visit.channel.close().await;
+    visit.close(session).await;
     Ok(())
 }
 
@@ -106,7 +106,7 @@ pub async fn logout(
         Ok(_) | Err(Error::Refused(Refusal::Unlinked)) => {}
         Err(error) => return Err(error),
     }
-    visit.channel.close().await;
+    visit.close(session).await;
     Ok(())
 }
 
@@ -114,6 +114,7 @@ pub async fn logout(
 struct Visit {
     channel: Channel,
     answer: Duration,
+    routing: Option<Vec<u8>>,
     prefix: u32,
     asked: u32,
 }
@@ -141,13 +142,18 @@ impl Visit {
             let (channel, server) = opened?;
             session.server = Some(server);
             let answer = settings.deadlines.answer;
-            let mut visit =
-                Self { channel, answer, prefix: u32::from_be_bytes(crate::crypto::random()), asked: 0 };
+            let mut visit = Self {
+                channel,
+                answer,
+                routing: None,
+                prefix: u32::from_be_bytes(crate::crypto::random()),
+                asked: 0,
+            };
             if visit.let_in(session).await? {
                 visit.channel.acquainted();
                 return Ok(visit);
             }
-            visit.channel.close().await;
+            visit.close(session).await;
         }
         Err(Error::Protocol("one restart after another"))
     }
@@ -170,20 +176,25 @@ impl Visit {
                     Some(refusal) => return Err(Error::Refused(refusal)),
                     None => return Ok(false),
                 },
-                "ib" => {
-                    if let Some(routing) =
-                        child(&node, "edge_routing").and_then(|node| part(node, "routing_info"))
-                    {
-                        session.routing = Some(routing).filter(|routing| routing.len() <= 1024);
-                    }
-                }
                 _ => {}
             }
         }
     }
 
     async fn next(&mut self, until: Instant, what: &'static str) -> Result<Node, Error> {
-        timeout_at(until, self.channel.receive()).await.map_err(|_| Error::Timeout(what))?
+        let node = timeout_at(until, self.channel.receive()).await.map_err(|_| Error::Timeout(what))??;
+        if node.tag == "ib" {
+            self.routing = routing(&node).or(self.routing.take());
+        }
+        Ok(node)
+    }
+
+    /// Ends the visit, and keeps what was learned for the next one.
+    async fn close(self, session: &mut Session) {
+        if self.routing.is_some() {
+            session.routing = self.routing;
+        }
+        self.channel.close().await;
     }
 
     /// Asks, and waits for the answer. Whether the server is still there shows by that; its own question for it is answered.
@@ -248,6 +259,11 @@ impl Visit {
 /// Asks whether the server is still there.
 pub(crate) fn ping(id: &str) -> Node {
     request(id, "get", "w:p", vec![empty("ping")])
+}
+
+/// Where the server wants to be sent to, if the node says so and is not absurd.
+pub(crate) fn routing(node: &Node) -> Option<Vec<u8>> {
+    part(child(node, "edge_routing")?, "routing_info").filter(|routing| routing.len() <= 1024)
 }
 
 /// The bytes of a child that an answer must have.

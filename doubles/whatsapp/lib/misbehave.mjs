@@ -19,7 +19,7 @@ export function odd(kind, connection, frame) {
     case "nonode": return raw(Buffer.from([0, 248, 0]));
     case "deep": {
       let node = n("iq");
-      for (let level = 0; level < 5_000; level++) node = n("iq", {}, [node]);
+      for (let level = 0; level < 1_000; level++) node = n("iq", {}, [node]);
       return raw(encodeNode(node));
     }
     case "greedy": return raw(Buffer.concat([Buffer.from([0]), ...Array.from({ length: 100 }, () => Buffer.from([248, 2, 5, 249, 255, 255]))]));

@@ -6,8 +6,8 @@ use crate::code::Code;
 use crate::crypto::random;
 use crate::device::Device;
 use crate::error::Error;
-use crate::login::{complete, ping};
-use crate::node::{child, content, done, empty, from_server, number, part, received, text};
+use crate::login::{complete, ping, routing};
+use crate::node::{child, content, done, empty, from_server, number, received, text};
 use crate::pairing::accept;
 use crate::passkey::Gate;
 use crate::refusal::Refusal;
@@ -269,17 +269,11 @@ impl Run {
                 if child(&node, "downgrade_webclient").is_some() {
                     return Err(Error::Refused(Refusal::SingleDevice));
                 }
-                self.hear_routing(&node);
+                self.routing = routing(&node).or(self.routing.take());
             }
             _ => {}
         }
         Ok(None)
-    }
-
-    fn hear_routing(&mut self, node: &Node) {
-        if let Some(routing) = child(node, "edge_routing").and_then(|node| part(node, "routing_info")) {
-            self.routing = Some(routing).filter(|routing| routing.len() <= 1024);
-        }
     }
 
     async fn hear_iq(&mut self, node: Node) -> Result<Option<Turn>, Error> {
@@ -398,7 +392,7 @@ impl Run {
                     }
                     "failure" => return Err(Error::Refused(Refusal::from_failure(&node))),
                     "notification" => self.channel.send(&received(&node)).await?,
-                    "ib" => self.hear_routing(&node),
+                    "ib" => self.routing = routing(&node).or(self.routing.take()),
                     "xmlstreamend" => return Ok(()),
                     _ => {}
                 }
