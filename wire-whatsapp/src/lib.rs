@@ -50,17 +50,19 @@
 //! no `Debug` shows one.
 
 mod base64;
-pub mod certificate;
+mod certificate;
 mod channel;
 mod code;
 mod crypto;
 mod curve;
 mod device;
 mod error;
-pub mod frame;
+mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod link;
 mod login;
-pub mod node;
+mod node;
 mod noise;
 mod pairing;
 mod passkey;

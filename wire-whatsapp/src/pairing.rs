@@ -19,6 +19,9 @@ const HOSTED: u32 = 1;
 const ACCOUNT: [[u8; 2]; 2] = [[6, 0], [6, 5]];
 const DEVICE: [[u8; 2]; 2] = [[6, 1], [6, 6]];
 
+/// The longest name, of a business or of anything else, that is kept.
+const NAME: usize = 512;
+
 /// Why a pairing did not hold, and what is answered then.
 pub(crate) struct Mismatch {
     pub error: Error,
@@ -75,7 +78,9 @@ pub(crate) fn accept(
         .build()]);
     let reply = done(stanza, vec![signed.build()]);
 
-    let named = |node: Option<&Node>, name| node.map(|node| text(node, name)).filter(|text| !text.is_empty());
+    let named = |node: Option<&Node>, name| {
+        node.map(|node| text(node, name)).filter(|text| (1..=NAME).contains(&text.len()))
+    };
     let linked = Linked {
         jid: text(address, "jid"),
         lid: named(Some(address), "lid"),

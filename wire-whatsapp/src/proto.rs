@@ -1,7 +1,5 @@
 //! The protocol's messages, with the fields that linking and logging in use. Fields of others are skipped when read.
 
-#![expect(missing_docs, reason = "the protocol's own names and numbers")]
-
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]

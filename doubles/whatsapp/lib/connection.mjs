@@ -258,6 +258,7 @@ export class Connection {
   linked(node, what) {
     const device = this.device, { xmlns, type } = node.attrs;
     if (!device) return undefined;
+    if (this.state.settings.replaced) return this.end(n("stream:error", {}, [n("conflict", { type: "replaced" })]));
     if (xmlns === "encrypt" && what?.tag === "count") return this.result(node, [n("count", { value: String(device.preKeys.size) })]);
     if (xmlns === "encrypt" && type === "set" && child(node, "list")) return this.keep(node);
     if (xmlns === "encrypt" && what?.tag === "digest") {

@@ -28,6 +28,7 @@ export class State {
       silent: null, // accept | refs | login | restart: where it says nothing more
       misbehave: null, // what it sends in place of references
       minVersion: 0, // the least third number of a client's version
+      replaced: false, // whether each login's first request meets another connection with the same session
       routing: null, // hexadecimal, sent after a login
     };
     this.failures = []; // {phone?, reason, expire?, code?, once}

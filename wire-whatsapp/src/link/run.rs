@@ -25,6 +25,11 @@ const REFERENCES: usize = 16;
 /// The longest reference; the service's have some sixty characters.
 const REFERENCE: usize = 512;
 
+/// How often a server may change what is shown, beside what its codes' time changes.
+const TURNS: u32 = 64;
+/// Requests without an answer at one time.
+const ASKED: usize = 32;
+
 pub(super) type Reply = oneshot::Sender<Result<(), Error>>;
 
 /// Which request an answer is for.
@@ -63,6 +68,9 @@ pub(super) struct Run {
     count: u32,
     heard: Instant,
     first_by: Option<Instant>,
+    over_by: Instant,
+    /// How often the server has changed what is shown.
+    turns: u32,
     routing: Option<Vec<u8>>,
 }
 
@@ -111,6 +119,8 @@ async fn link(
         count: 0,
         heard: now,
         first_by: Some(now + settings.deadlines.answer),
+        over_by: now + settings.deadlines.whole,
+        turns: 0,
         routing: None,
     };
     let (mut session, restart_by) = match run.show(commands).await {
@@ -191,6 +201,7 @@ impl Run {
     fn wake(&self) -> Instant {
         let due = [
             self.first_by,
+            Some(self.over_by),
             self.shown.as_ref().map(|(_, until)| *until),
             self.code.as_ref().map(|(_, until)| *until),
             self.passkey.as_ref().map(|passkey| passkey.until),
@@ -205,6 +216,12 @@ impl Run {
         let now = Instant::now();
         if self.first_by.is_some_and(|by| by <= now) {
             return Err(Error::Timeout("the first code"));
+        }
+        if self.over_by <= now {
+            return Ok(Some(Turn::Expired));
+        }
+        if self.turns > TURNS || self.asked.len() > ASKED {
+            return Err(Error::Protocol("more changes than anybody could follow"));
         }
         let overdue: Vec<String> =
             self.asked.iter().filter(|(_, (_, until))| *until <= now).map(|(id, _)| id.clone()).collect();
@@ -294,6 +311,7 @@ impl Run {
             _ => {
                 if let Some(references) = child(&node, "pair-device") {
                     self.channel.send(&done(&node, Vec::new())).await?;
+                    self.turns += 1;
                     self.take_references(references)?;
                     if self.passkey.is_none() {
                         self.next_reference().await?;
@@ -360,6 +378,7 @@ impl Run {
     }
 
     async fn notice(&mut self, node: &Node) -> Result<(), Error> {
+        self.turns += 1;
         match text(node, "type").as_str() {
             "companion_reg_refresh" => {
                 let known = ["companion_reg_refresh", "pair-device-rotate-qr"];

@@ -35,6 +35,18 @@ async fn a_check_says_whether_the_device_is_let_in() {
 }
 
 #[tokio::test]
+async fn another_connection_with_the_session_takes_ones_place() {
+    let double = Double::start().await;
+    let mut session = double.linked().await;
+    double.post("/settings", json!({ "replaced": true })).await.unwrap();
+    let found = complete(&double.settings(), &Loopback, &mut session).await.unwrap_err();
+    assert_eq!(found, Error::Refused(Refusal::Replaced));
+    assert!(!Refusal::Replaced.is_final());
+    double.post("/settings", json!({ "replaced": false })).await.unwrap();
+    check(&double.settings(), &Loopback, &mut session).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_device_unlinks_itself_once_or_twice() {
     let double = Double::start().await;
     let mut session = double.linked().await;

@@ -1,7 +1,7 @@
 //! The double as a child process, its control side, and a connector that goes to it.
 
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,8 @@ pub fn folder() -> PathBuf {
 
 /// Node.js: the one that `cargo xtask setup` fetched, where the system's was too old for another double.
 pub fn node() -> PathBuf {
-    let fetched = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/node/node");
-    if fetched.exists() { fetched } else { "node".into() }
+    let fetched = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("node").join("node");
+    if fetched.is_file() { fetched } else { "node".into() }
 }
 
 /// A running double of a test's own.
