@@ -108,7 +108,8 @@ pub enum CodeEnd {
     Withdrawn,
     /// The service asks for patience with this phone number.
     Throttled,
-    /// The service gives none for this phone number or this client.
+    /// The service gives none for this phone number or this client; its code, by the conventions of HTTP. 400 may ask for
+    /// patience, too.
     Refused(u16),
 }
 

@@ -12,6 +12,7 @@ use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::settings::Settings;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
@@ -236,11 +237,17 @@ impl Visit {
         let key = |id: u32, public: &[u8; 32]| {
             vec![leaf("id", &id.to_be_bytes()[1..]), leaf("value", public.as_slice())]
         };
-        let keys = session.pre_keys.iter().map(|(id, private)| {
-            let keys = KeyPair::from_private(private);
-            NodeBuilder::new("key").children(key(*id, keys.public())).build()
-        });
-        let list = NodeBuilder::new("list").children(keys).build();
+        let private = session.pre_keys.clone();
+        // Some fifty milliseconds of computing.
+        let list = spawn_blocking(move || {
+            let keys = private.iter().map(|(id, private)| {
+                let keys = KeyPair::from_private(private);
+                NodeBuilder::new("key").children(key(*id, keys.public())).build()
+            });
+            NodeBuilder::new("list").children(keys).build()
+        })
+        .await
+        .map_err(|_| Error::Closed)?;
         let mut signed = key(session.signed_pre_key.id, &session.signed_pre_key.pair.public);
         signed.push(leaf("signature", session.signed_pre_key.signature.as_slice()));
         let children = vec![

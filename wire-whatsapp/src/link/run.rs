@@ -16,6 +16,7 @@ use crate::settings::Settings;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 use wacore_binary::Node;
 use zeroize::Zeroizing;
@@ -136,7 +137,14 @@ async fn link(
     };
     session.server = Some(server);
     session.routing = run.routing.take();
-    session.make_pre_keys(settings.pre_keys.clamp(1, 812));
+    let count = settings.pre_keys.clamp(1, 812);
+    // Some fifty milliseconds of computing.
+    session = spawn_blocking(move || {
+        session.make_pre_keys(count);
+        session
+    })
+    .await
+    .map_err(|_| Error::Closed)?;
     run.tell(Event::Paired(session.clone())).await?;
     run.restart(restart_by).await?;
     run.channel.close().await;

@@ -93,6 +93,13 @@ async fn what_is_said_with_a_pairing_code_is_what_baileys_says() {
     attempt.linked().await;
     double.baileys("code", OTHER, "").await;
     let registrations = double.log("registration").await;
+    let acks = |connection: &Value| -> Vec<Value> {
+        let mut said = stanzas(connection);
+        said.retain(|node| node[0] == "ack");
+        said
+    };
+    assert_eq!(acks(&registrations[0]), acks(&registrations[1]));
+    assert_eq!(acks(&registrations[0]).len(), 1);
     let linking = |connection: &Value| {
         let mut said = stanzas(connection);
         // Figures, acknowledgements, and that Baileys tells a name which it has not got.
