@@ -1,8 +1,10 @@
 //! A linking as its caller sees it: [`Linking::start`], then [`Linking::next`] until it says how it ended. The work is done in
 //! a task of its own (`link::run`), so a caller that waits for people loses no time; dropping the [`Linking`] ends it.
 
+mod answers;
 mod code_way;
 mod passkey_way;
+mod qr_way;
 mod run;
 
 use crate::channel::Connector;

@@ -1,6 +1,7 @@
 //! Linking by a pairing code, beside the QR codes of the same connection.
 
-use super::run::{Asked, Reply, Run};
+use super::answers::Asked;
+use super::run::{Reply, Run};
 use super::{CodeEnd, Event};
 use crate::code::{Code, stage};
 use crate::error::Error;

@@ -1,7 +1,8 @@
 //! Linking through the passkey gate. Once the service asks for a passkey, codes are of no more use on the connection.
 
 use super::Event;
-use super::run::{Asked, Passkey, Reply, Run, question};
+use super::answers::Asked;
+use super::run::{Passkey, Reply, Run, question};
 use crate::error::Error;
 use crate::login::wanted;
 use crate::node::part;

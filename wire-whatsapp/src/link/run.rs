@@ -1,13 +1,14 @@
 //! The linking itself: one connection that shows codes until a phone answers, then the restart and the completion.
 
-use super::{CodeEnd, Command, End, Event};
+use super::answers::Asked;
+use super::{Command, End, Event};
 use crate::channel::{Caller, Channel, Connector};
 use crate::code::Code;
 use crate::crypto::random;
 use crate::device::Device;
 use crate::error::Error;
 use crate::login::{complete, ping, routing};
-use crate::node::{child, content, done, empty, from_server, number, received, text};
+use crate::node::{child, done, empty, from_server, number, received, text};
 use crate::pairing::accept;
 use crate::passkey::Gate;
 use crate::refusal::Refusal;
@@ -19,12 +20,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 use wacore_binary::Node;
-use zeroize::Zeroizing;
-
-/// References that one connection may bring; the service sends six.
-const REFERENCES: usize = 16;
-/// The longest reference; the service's have some sixty characters.
-const REFERENCE: usize = 512;
 
 /// How often a server may change what is shown, beside what its codes' time changes.
 const TURNS: u32 = 64;
@@ -32,18 +27,6 @@ const TURNS: u32 = 64;
 const ASKED: usize = 32;
 
 pub(super) type Reply = oneshot::Sender<Result<(), Error>>;
-
-/// Which request an answer is for.
-pub(super) enum Asked {
-    Ping,
-    Hello,
-    Finish,
-    Options,
-    Reference,
-    Prologue,
-    Nonce(String),
-    Sealed,
-}
 
 /// How far the passkey gate is.
 pub(super) struct Passkey {
@@ -58,17 +41,19 @@ pub(super) struct Run {
     pub channel: Channel,
     pub device: Device,
     pub told: mpsc::Sender<Event>,
-    references: VecDeque<String>,
-    /// The reference on show, until when, and whether it was the first.
-    shown: Option<(String, Instant)>,
-    first: bool,
+    pub references: VecDeque<String>,
+    /// The reference on show, and until when.
+    pub shown: Option<(String, Instant)>,
+    /// Whether none of them was shown yet.
+    pub first: bool,
     pub code: Option<(Code, Instant)>,
     pub passkey: Option<Passkey>,
     pub asked: HashMap<String, (Asked, Instant)>,
     prefix: u32,
     count: u32,
     heard: Instant,
-    first_by: Option<Instant>,
+    /// When there must have been one.
+    pub first_by: Option<Instant>,
     over_by: Instant,
     /// How often the server has changed what is shown.
     turns: u32,
@@ -263,19 +248,6 @@ impl Run {
         Ok(over.then_some(Turn::Expired))
     }
 
-    async fn unanswered(&mut self, asked: Asked) -> Result<(), Error> {
-        match asked {
-            Asked::Ping => Err(Error::Timeout("a sign of life")),
-            Asked::Hello => self.end_code(CodeEnd::Refused(408)).await,
-            // The phone may have everything; its own deadline goes on.
-            Asked::Finish => Ok(()),
-            Asked::Options => Err(Error::Timeout("the passkey's request")),
-            Asked::Reference | Asked::Prologue | Asked::Nonce(_) | Asked::Sealed => {
-                self.passkey_refused(408).await
-            }
-        }
-    }
-
     async fn hear(&mut self, node: Node) -> Result<Option<Turn>, Error> {
         match &*node.tag {
             "iq" => return self.hear_iq(node).await,
@@ -344,61 +316,10 @@ impl Run {
         Ok(None)
     }
 
-    fn take_references(&mut self, node: &Node) -> Result<(), Error> {
-        let found: Option<VecDeque<String>> = node
-            .get_children_by_tag("ref")
-            .map(|node| {
-                let text = String::from_utf8(content(node)?).ok()?;
-                let usual = (1..=REFERENCE).contains(&text.len())
-                    && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-                usual.then_some(text)
-            })
-            .take(REFERENCES + 1)
-            .collect();
-        let found = found.filter(|found| (1..=REFERENCES).contains(&found.len()));
-        self.references = found.ok_or(Error::Protocol("codes that cannot be shown"))?;
-        (self.first, self.first_by, self.shown) = (true, None, None);
-        Ok(())
-    }
-
-    async fn next_reference(&mut self) -> Result<(), Error> {
-        let Some(reference) = self.references.pop_front() else { return Ok(()) };
-        let deadlines = &self.settings.deadlines;
-        let lives = if std::mem::take(&mut self.first) { deadlines.first_ref } else { deadlines.next_ref };
-        self.shown = Some((reference, Instant::now() + lives));
-        self.show_reference().await
-    }
-
-    pub async fn show_reference(&mut self) -> Result<(), Error> {
-        let Some((reference, until)) = &self.shown else { return Ok(()) };
-        let event = Event::Qr {
-            text: Zeroizing::new(self.device.qr(reference, &self.settings)),
-            ends_in: until.saturating_duration_since(Instant::now()),
-            left: self.references.len(),
-        };
-        self.tell(event).await
-    }
-
-    /// From here on another way is taken: no more codes are shown.
-    pub fn stop_showing(&mut self) {
-        (self.shown, self.first_by) = (None, None);
-        self.references.clear();
-    }
-
     async fn notice(&mut self, node: &Node) -> Result<(), Error> {
         self.turns += 1;
         match text(node, "type").as_str() {
-            "companion_reg_refresh" => {
-                let known = ["companion_reg_refresh", "pair-device-rotate-qr"];
-                // The secret that a phone is about to seal its word with is not changed under its hands.
-                let busy = self.code.as_ref().is_some_and(|(code, _)| code.answers > 0)
-                    || self.passkey.as_ref().is_some_and(|passkey| passkey.gate.is_some());
-                if known.iter().any(|tag| child(node, tag).is_some()) && !busy {
-                    self.device.adv_secret = Zeroizing::new(random());
-                    self.show_reference().await?;
-                }
-                Ok(())
-            }
+            "companion_reg_refresh" => self.secret_withdrawn(node).await,
             "link_code_companion_reg" => self.code_notice(node).await,
             "passkey_prologue_request" => self.passkey_notice(node).await,
             "crsc_continuation" => self.passkey_goes_on(node).await,
@@ -430,31 +351,6 @@ impl Run {
             // Paired it is in any case; the login tells whether it held.
             Ok(Err(Error::Closed)) | Err(_) => Ok(()),
             Ok(result) => result,
-        }
-    }
-
-    async fn answered(&mut self, asked: Asked, node: &Node) -> Result<(), Error> {
-        match asked {
-            Asked::Ping | Asked::Finish | Asked::Sealed | Asked::Prologue => Ok(()),
-            Asked::Hello => self.code_granted(node).await,
-            Asked::Options => self.passkey_options(node).await,
-            Asked::Reference => self.passkey_reference(node).await,
-            Asked::Nonce(code) => self.passkey_code(code).await,
-        }
-    }
-
-    async fn refused(&mut self, asked: Asked, code: u16) -> Result<(), Error> {
-        match asked {
-            Asked::Ping => Ok(()),
-            Asked::Hello => {
-                let throttled = matches!(code, 429);
-                self.end_code(if throttled { CodeEnd::Throttled } else { CodeEnd::Refused(code) }).await
-            }
-            Asked::Finish => self.end_code(CodeEnd::Mistyped).await,
-            Asked::Options => Err(Error::Answer { what: "the passkey's request", code }),
-            Asked::Reference | Asked::Prologue | Asked::Nonce(_) | Asked::Sealed => {
-                self.passkey_refused(code).await
-            }
         }
     }
 }
