@@ -12,8 +12,9 @@ use http::header::{HeaderValue, ORIGIN};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 use tokio_websockets::{ClientBuilder, Limits, Message, WebSocketStream};
 use wacore_binary::Node;
@@ -24,6 +25,11 @@ const STRANGER: usize = 64 << 10;
 const ACQUAINTED: usize = 4 << 20;
 /// How long a connection that is no longer needed has to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The longest answer to the WebSocket's greeting. What is framed later has limits of its own; this has none.
+const UPGRADE: usize = 16 << 10;
+
+type Socket = WebSocketStream<Upgrading>;
 
 /// A stream of bytes to the service, secured already where the endpoint says so.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -52,11 +58,54 @@ pub trait Connector: Send + Sync {
 
 /// A connection that was agreed on.
 pub(crate) struct Channel {
-    socket: WebSocketStream<Box<dyn Stream>>,
+    socket: Socket,
     frames: Frames,
     limit: usize,
     write: Cipher,
     read: Cipher,
+}
+
+/// A stream of which only so much is read.
+struct Upgrading {
+    stream: Box<dyn Stream>,
+    left: usize,
+}
+
+impl AsyncRead for Upgrading {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let left = self.left;
+        if left == 0 {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "an answer without an end")));
+        }
+        if left == usize::MAX {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let mut piece = [0; 1024];
+        let size = left.min(buf.remaining()).min(piece.len());
+        let mut part = ReadBuf::new(&mut piece[..size]);
+        let result = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+        buf.put_slice(part.filled());
+        self.left = left - part.filled().len();
+        result
+    }
+}
+
+impl AsyncWrite for Upgrading {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 /// As whom a device connects.
@@ -97,14 +146,16 @@ impl Channel {
             .connect(Target { host: &host, port, secure })
             .await
             .map_err(|error| Error::Connect(error.to_string()))?;
+        let stream = Upgrading { stream, left: UPGRADE };
         let failed = |error: tokio_websockets::Error| Error::Connect(error.to_string());
-        let (socket, _) = ClientBuilder::from_uri(address)
+        let (mut socket, _) = ClientBuilder::from_uri(address)
             .add_header(ORIGIN, HeaderValue::from_static("https://web.whatsapp.com"))
             .map_err(failed)?
             .limits(Limits::default().max_payload_len(Some(STRANGER)))
             .connect_on(stream)
             .await
             .map_err(failed)?;
+        socket.get_mut().left = usize::MAX;
         let mut pipe = Pipe { socket, frames: Frames::new(STRANGER) };
 
         let now = (settings.clock)();
@@ -148,7 +199,7 @@ impl Channel {
 
 /// A connection before there are keys.
 struct Pipe {
-    socket: WebSocketStream<Box<dyn Stream>>,
+    socket: Socket,
     frames: Frames,
 }
 
@@ -165,15 +216,12 @@ impl Pipe {
 /// How long the other end may leave what is sent to it unread.
 const UNREAD: Duration = Duration::from_secs(20);
 
-async fn send(socket: &mut WebSocketStream<Box<dyn Stream>>, bytes: Vec<u8>) -> Result<(), Error> {
+async fn send(socket: &mut Socket, bytes: Vec<u8>) -> Result<(), Error> {
     let sent = timeout(UNREAD, socket.send(Message::binary(bytes))).await;
     sent.map_err(|_| Error::Timeout("something sent"))?.map_err(broken)
 }
 
-async fn receive(
-    socket: &mut WebSocketStream<Box<dyn Stream>>,
-    frames: &mut Frames,
-) -> Result<Vec<u8>, Error> {
+async fn receive(socket: &mut Socket, frames: &mut Frames) -> Result<Vec<u8>, Error> {
     loop {
         if let Some(frame) = frames.next()? {
             return Ok(frame);

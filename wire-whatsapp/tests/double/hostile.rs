@@ -1,9 +1,13 @@
 //! Servers that are somebody else's, silent, or sending what no server should.
 
-use crate::parts::{Double, Loopback, PHONE};
+use crate::parts::{Attempt, Double, Loopback, PHONE};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wire_whatsapp::{End, Error, Event, check};
+use tokio::io::AsyncWriteExt;
+use wire_whatsapp::{
+    Connecting, Connector, End, Error, Event, Linking, Settings, Stream, Target, Version, check,
+};
 
 #[tokio::test]
 async fn a_server_under_another_root_is_not_told_who_the_device_is() {
@@ -76,6 +80,31 @@ async fn what_no_server_should_send_ends_the_attempt_at_once() {
     // Words that are no frames are nothing, and a server that says nothing else is silent.
     double.post("/settings", json!({ "misbehave": "text" })).await.unwrap();
     assert_eq!(double.link().end().await, End::Failed(Error::Timeout("the first code")));
+}
+
+/// Answers the WebSocket's greeting without ever coming to an end.
+struct Endless;
+
+impl Connector for Endless {
+    fn connect<'a>(&'a self, _: Target<'a>) -> Connecting<'a> {
+        Box::pin(async {
+            let (near, mut far) = tokio::io::duplex(4096);
+            tokio::spawn(async move {
+                let _ = far.write_all(b"HTTP/1.1 101 Switching Protocols\r\nx-more: ").await;
+                while far.write_all(b"and more ").await.is_ok() {}
+            });
+            Ok(Box::new(near) as Box<dyn Stream>)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_greeting_without_an_end_is_not_read_to_its_end() {
+    let settings = Settings::new(Version::BUILT_IN, Arc::new(|| 0));
+    let start = Instant::now();
+    let end = Attempt(Linking::start(Arc::new(settings), Arc::new(Endless))).end().await;
+    assert!(matches!(&end, End::Failed(Error::Connect(why)) if why.contains("without an end")), "{end:?}");
+    assert!(start.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test]
