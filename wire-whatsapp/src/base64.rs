@@ -23,6 +23,18 @@ pub fn deserialize<'de, D: Deserializer<'de>, T: TryFrom<Vec<u8>>>(deserializer:
     T::try_from(bytes).map_err(|_| D::Error::custom("bytes of another length"))
 }
 
+/// A key of 32 bytes, with no copy of it left behind.
+pub fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = Zeroizing::new(String::deserialize(deserializer)?);
+    // As many as the decoder wants to have room for.
+    let mut bytes = Zeroizing::new([0; 36]);
+    match STANDARD.decode_slice(text.as_bytes(), &mut *bytes) {
+        Ok(32) => bytes.first_chunk().copied().ok_or_else(|| D::Error::custom("bytes of another length")),
+        Ok(_) => Err(D::Error::custom("bytes of another length")),
+        Err(_) => Err(D::Error::custom("no key in base64")),
+    }
+}
+
 /// The same where there may be none.
 pub mod maybe {
     use super::{Deserialize, Deserializer, Serializer};

@@ -44,7 +44,9 @@ const FORMAT: &str = "whatsapp-device/1";
 /// A private key in a session; wiped when dropped.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Private(#[serde(with = "crate::base64")] [u8; 32]);
+pub struct Private(
+    #[serde(serialize_with = "crate::base64::serialize", deserialize_with = "crate::base64::key")] [u8; 32],
+);
 
 impl Drop for Private {
     fn drop(&mut self) {

@@ -16,6 +16,34 @@ async fn an_independent_client_understands_the_double() {
     assert_eq!(said.matches("ok: ").count(), 5, "{said}");
 }
 
+#[tokio::test]
+async fn both_have_the_same_dictionary() {
+    const SHOW: &str = "import { SINGLE_BYTE_TOKENS as s, DOUBLE_BYTE_TOKENS as d } from 'baileys/lib/WABinary/constants.js';
+        console.log(JSON.stringify([s.slice(0, 236), d]))";
+    let output = tokio::process::Command::new(node())
+        .args(["--input-type=module", "--eval", SHOW])
+        .current_dir(folder())
+        .output()
+        .await
+        .unwrap();
+    let (single, double): (Vec<Option<String>>, Vec<Vec<String>>) =
+        serde_json::from_slice(&output.stdout).unwrap();
+    let mut words = 0;
+    for (index, word) in single.into_iter().enumerate().skip(3) {
+        words += 1;
+        let ours = wacore_binary::token::get_single_token(index.try_into().unwrap()).unwrap_or_default();
+        assert_eq!(ours, word.unwrap_or_default(), "{index}");
+    }
+    for (page, list) in double.into_iter().enumerate() {
+        for (index, word) in list.into_iter().enumerate() {
+            words += 1;
+            let [page, index] = [page, index].map(|number| number.try_into().unwrap());
+            assert_eq!(wacore_binary::token::get_double_token(page, index), Some(word.as_str()));
+        }
+    }
+    assert!(words > 1200, "{words}");
+}
+
 /// A value with everything that differs from device to device replaced by its length.
 fn shape(mut value: Value) -> Value {
     const OWN: [&str; 4] = ["regId", "ident", "skeyVal", "skeySig"];
