@@ -32,17 +32,17 @@ async fn a_code_is_scanned_and_the_device_is_linked() {
 #[tokio::test]
 async fn codes_are_renewed_and_an_old_one_is_worth_nothing() {
     let double = Double::start().await;
-    let times = json!({ "firstRefMs": 600, "nextRefMs": 300, "graceMs": 0 });
+    let times = json!({ "firstRefMs": 1200, "nextRefMs": 1000, "graceMs": 0 });
     double.post("/settings", times).await.unwrap();
     let mut settings = double.settings();
-    settings.deadlines.first_ref = Duration::from_millis(600);
-    settings.deadlines.next_ref = Duration::from_millis(300);
+    settings.deadlines.first_ref = Duration::from_millis(1200);
+    settings.deadlines.next_ref = Duration::from_millis(1000);
     let mut attempt = double.link_with(settings.clone());
     let mut codes = Vec::new();
     for left in (0..6).rev() {
         let (text, ends_in, found) = attempt.qr().await;
         assert_eq!(found, left);
-        assert!(ends_in <= Duration::from_millis(if left == 5 { 600 } else { 300 }));
+        assert!(ends_in <= Duration::from_millis(if left == 5 { 1200 } else { 1000 }));
         codes.push(text);
     }
     let old = json!({ "qr": codes[3], "phone": PHONE });

@@ -58,8 +58,8 @@ impl Double {
         let root = self.said["root"].as_str().unwrap();
         settings.root = std::array::from_fn(|at| u8::from_str_radix(&root[2 * at..2 * at + 2], 16).unwrap());
         settings.deadlines = Deadlines {
-            connect: Duration::from_secs(3),
-            answer: Duration::from_secs(3),
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(10),
             ..Deadlines::default()
         };
         settings

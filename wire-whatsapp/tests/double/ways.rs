@@ -36,8 +36,8 @@ async fn a_code_is_mistyped_then_typed_and_the_device_is_linked() {
 async fn a_code_that_comes_to_nothing_says_why_and_another_may_be_asked_for() {
     let double = Double::start().await;
     let mut settings = double.settings();
-    settings.deadlines.code = Duration::from_millis(1500);
-    settings.deadlines.typed = Duration::from_millis(500);
+    settings.deadlines.code = Duration::from_secs(4);
+    settings.deadlines.typed = Duration::from_secs(1);
     let mut attempt = double.link_with(settings);
     attempt.qr().await;
     let wrong = attempt.0.request_code("0151 1234").await.unwrap_err();
