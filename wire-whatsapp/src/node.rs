@@ -145,6 +145,17 @@ mod tests {
         assert!(node.content.is_none());
     }
 
+    // Found by fuzzing: such a list is written as no children at all, so both must mean the same to whoever reads.
+    #[test]
+    fn an_empty_list_of_children_is_no_children() {
+        let (listed, none) =
+            (read(&[0, 248, 2, 5, 248, 0], 100).unwrap(), read(&[0, 248, 2, 5, 0], 100).unwrap());
+        for node in [&listed, &none] {
+            assert!(child(node, "ref").is_none() && content(node).is_none() && part(node, "ref").is_none());
+        }
+        assert_eq!(read(&write(&listed).unwrap(), 100).unwrap(), none);
+    }
+
     #[test]
     fn who_rules_is_told_from_who_writes() {
         let from =
