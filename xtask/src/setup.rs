@@ -36,7 +36,7 @@ pub const fn package(name: &'static str, marker: &'static str, purpose: &'static
 
 /// Fetches what is not Debian's; brings Node.js with it.
 const NPM: Package =
-    package("npm", "/usr/bin/npm", "fetches the audit of accessibility and the identity double");
+    package("npm", "/usr/bin/npm", "fetches the audit of accessibility and what the doubles run on");
 
 /// Asked by Debian's packages before they start a service; 101 forbids it.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
