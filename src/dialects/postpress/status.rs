@@ -95,6 +95,7 @@ fn link_fields(telling: &Telling<'_>) -> Option<Map<String, Value>> {
         EventKind::SessionOpened => "OPENED",
         EventKind::SessionTakenOver => "TAKEN_OVER",
         EventKind::StepFailed => "STEP_FAILED",
+        EventKind::SessionFinishing => "FINISHING",
         EventKind::SessionCompleted => "COMPLETED",
         EventKind::SessionCancelled => "CANCELLED",
         EventKind::SessionFailed => "FAILED",

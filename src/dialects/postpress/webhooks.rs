@@ -86,6 +86,7 @@ const LINK_EVENTS: &[(&str, &[Wanted])] = &[
     ("opened", &[(EventKind::SessionOpened, None)]),
     ("taken_over", &[(EventKind::SessionTakenOver, None)]),
     ("step_failed", &[(EventKind::StepFailed, None)]),
+    ("finishing", &[(EventKind::SessionFinishing, None)]),
     ("completed", &[(EventKind::SessionCompleted, None)]),
     ("cancelled", &[(EventKind::SessionCancelled, None)]),
     ("failed", &[(EventKind::SessionFailed, None)]),
