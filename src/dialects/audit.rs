@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::kernel::clock::Millis;
 
-/// A line, for [`line`].
+/// What [`line()`] is made of.
 #[derive(Debug)]
 pub struct LineWords<'a> {
     /// Its id.
