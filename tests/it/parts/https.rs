@@ -48,8 +48,10 @@ impl Https {
             .with_single_cert(chain, key)
             .expect("a server's settings");
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-        let listener =
-            std::net::TcpListener::bind(SocketAddr::from((at, 443))).expect("port 443 of our own address");
+        // An earlier one at the same address may take a moment to go.
+        let listener = super::eventually("port 443 of our own address", super::READY, || {
+            std::net::TcpListener::bind(SocketAddr::from((at, 443))).ok()
+        });
         listener.set_nonblocking(true).expect("a socket for the runtime");
         let pages: Arc<HashMap<String, Answer>> = Arc::new(pages.iter().cloned().collect());
         let asked = Arc::new(Mutex::new(Vec::new()));
