@@ -144,7 +144,8 @@ async fn an_address_at_a_known_provider_leads_straight_to_the_password() {
     let urls: Vec<_> = wizard.step.help.iter().filter_map(|help| help.url.as_deref()).collect();
     assert!(urls.contains(&"https://myaccount.google.com/apppasswords"), "{urls:?}");
     assert_eq!(wizard.ways(), ["address", "servers"]);
-    assert_eq!(wizard.step.fields[0].autocomplete.as_deref(), Some("off"));
+    assert_eq!(wizard.step.fields[0].autocomplete.as_deref(), Some("current-password"));
+    assert_eq!(wizard.step.username.as_deref(), Some("Ada@gmail.com"));
 }
 
 #[tokio::test]

@@ -44,7 +44,9 @@ async fn requests_made_up_from_the_document_get_documented_replies_and_break_not
 
     let mut command = Command::new(program());
     // Nothing of the machine's own settings, and whatever it keeps it keeps in this folder.
+    let hooks = folder.write("hooks.py", include_str!("schemathesis_hooks.py"));
     command.env_clear().env("HOME", folder.path()).current_dir(folder.path());
+    command.env("SCHEMATHESIS_HOOKS", hooks);
     command.arg("--no-color").arg("--config-file").arg(config);
     command.arg("run").arg(document).arg("--url").arg(app.url(""));
     let mut process = Process::start("schemathesis", &mut command, folder.path());

@@ -86,8 +86,6 @@ async fn a_grant_that_is_withdrawn_is_told_and_mended_in_place_with_the_link_tha
         mended(&place.app, &sink, &id, &link).await;
         let kinds = super::events(&place.app, &id).await;
         assert_eq!(kinds, ["account.connected", "account.broken", "account.reconnected"]);
-        // No call to an endpoint for `account_status` is looked for here: this version has none, and its backend hears of
-        // the break by asking.
     }
 }
 
@@ -97,7 +95,7 @@ async fn a_password_that_was_changed_is_mended_in_place() {
     let app = mailbox.app(&[]);
     let id = Person::new().account(&app, &mailbox, &app.link(json!({ "name": "user_1" })).await).await;
     mailbox.dovecot.set_password(ADDRESS, "changed since");
-    // Nobody watches mailboxes yet: its backend, refused with what it was given, asks for a link.
+    // Before the watch has looked, its backend, refused with what it was given, asks for a link.
     let link = app
         .link(json!({
             "type": "reconnect", "reconnect_account": id, "notify_url": sink.url("/told"),

@@ -47,11 +47,10 @@ impl PasswordStep<'_> {
             None => step.facts.push(fact(say("fact.login"), imap_login)),
         }
         let mut field = Field::new("password", FieldKind::Password, self.worded("password.label", rule));
-        // A password manager would fill in the usual password where it is not the one wanted.
-        let saved = rule == Rule::Normal;
-        field.autocomplete = Some(if saved { "current-password" } else { "off" }.to_owned());
+        // What a password manager has for this address was saved on these very pages, so an app password is what it has.
+        field.autocomplete = Some("current-password".to_owned());
         field.error = self.error.clone();
-        step.username = saved.then(|| imap_login.clone());
+        step.username = Some(imap_login.clone());
         step.fields.push(field);
         if let Some(system) = self.system {
             step.help = pages(system);

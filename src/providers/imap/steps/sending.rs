@@ -43,7 +43,7 @@ impl SendingStep<'_> {
         let mut password = Field::new("smtp_password", FieldKind::Password, say("field.smtp_password"));
         password.required = false;
         password.help = Some(say("sending.password_help"));
-        password.autocomplete = Some("off".to_owned());
+        password.autocomplete = Some("current-password".to_owned());
         password.error = self.problems.get("smtp_password").cloned();
         step.fields.extend([login, password]);
         step.alternatives.push(alternative("receive_only", say("way.receive_only")));

@@ -9,6 +9,7 @@ mod looks;
 mod refusals;
 mod wandering;
 mod ways;
+mod year;
 
 use fantoccini::Locator;
 
