@@ -11,7 +11,47 @@ use crate::dialects::envelope::{Envelope, Kind};
 use crate::dialects::fields::Fields;
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AccountId, EndpointId, SessionId};
-use crate::kernel::words::DeliveryState;
+use crate::kernel::words::{DeliveryState, EventKind};
+
+/// One event on its way to one endpoint, as the log of calls has it.
+#[derive(Debug)]
+pub struct LoggedCall<'a> {
+    /// The delivery's id; the receiver sees it as `webhook-id`.
+    pub id: &'a str,
+    /// The endpoint.
+    pub endpoint: &'a str,
+    /// What happened.
+    pub kind: Option<EventKind>,
+    /// The account or session it is about.
+    pub about: &'a str,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// What was sent, once it was tried.
+    pub body: Option<&'a [u8]>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it is tried next, while it is due.
+    pub due_at: Millis,
+    /// When it ended.
+    pub ended_at: Option<Millis>,
+    /// Its tries, the first one first.
+    pub tries: Vec<LoggedTry<'a>>,
+}
+
+/// One try: the answer's status and first 4 KiB, or what was in the way.
+#[derive(Debug)]
+pub struct LoggedTry<'a> {
+    /// When it began.
+    pub at: Millis,
+    /// How long it took, in milliseconds.
+    pub took: i64,
+    /// The answer's status.
+    pub status: Option<i64>,
+    /// What went wrong: a stable code.
+    pub problem: Option<&'a str>,
+    /// What the answer said.
+    pub answer: Option<&'a [u8]>,
+}
 
 /// How many headers an endpoint may add, and how long their names and values may be.
 pub const MOST_HEADERS: usize = 20;

@@ -122,7 +122,10 @@ async fn log(State(web): State<Web>, caller: Caller, Query(params): Params) -> A
     let found = web.connect.deliveries(query, page.last_id, page.limit).await;
     let mut found = found.map_err(|error| caller.fail(error, &SPELLING))?;
     let cursor = words::next_cursor(&mut found, page.limit, |view| view.delivery.id.to_string());
-    Ok(reply(StatusCode::OK, &words::delivery_list(found.iter().map(delivery).collect(), cursor)))
+    Ok(reply(
+        StatusCode::OK,
+        &words::delivery_list(found.iter().map(|view| words::delivery(&logged(view))).collect(), cursor),
+    ))
 }
 
 /// The endpoint that a list is narrowed to.
@@ -171,15 +174,19 @@ fn webhook(view: &EndpointView) -> Value {
     })
 }
 
-fn delivery(view: &DeliveryView) -> Value {
+/// A delivery as the log has it, for either dialect.
+pub(super) fn logged(view: &DeliveryView) -> calls::LoggedCall<'_> {
     let delivery = &view.delivery;
-    let tries = view
-        .tries
-        .iter()
-        .map(|one| words::tried(one.at, one.took, one.status, one.problem.as_deref(), one.answer.as_deref()));
-    words::delivery(&words::DeliveryWords {
+    let tries = view.tries.iter().map(|one| calls::LoggedTry {
+        at: one.at,
+        took: one.took,
+        status: one.status,
+        problem: one.problem.as_deref(),
+        answer: one.answer.as_deref(),
+    });
+    calls::LoggedCall {
         id: delivery.id.as_str(),
-        webhook_id: delivery.endpoint_id.as_str(),
+        endpoint: delivery.endpoint_id.as_str(),
         kind: view.event.as_ref().map(|event| event.kind),
         about: &delivery.subject,
         state: delivery.state,
@@ -188,5 +195,5 @@ fn delivery(view: &DeliveryView) -> Value {
         due_at: delivery.due_at,
         ended_at: delivery.ended_at,
         tries: tries.collect(),
-    })
+    }
 }

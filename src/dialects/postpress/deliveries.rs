@@ -5,65 +5,34 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::tags::link_tag;
+use crate::dialects::calls::{LoggedCall, LoggedTry};
 use crate::kernel::clock::Millis;
 use crate::kernel::words::{DeliveryState, EventKind};
 
-/// A delivery, for [`delivery`].
-#[derive(Debug)]
-pub struct DeliveryWords<'a> {
-    /// Its id; the receiver sees it as `webhook-id`.
-    pub id: &'a str,
-    /// The endpoint.
-    pub webhook_id: &'a str,
-    /// What happened.
-    pub kind: Option<EventKind>,
-    /// The account or link it is about.
-    pub about: &'a str,
-    /// Where it stands.
-    pub state: DeliveryState,
-    /// What was sent, once it was tried.
-    pub body: Option<&'a [u8]>,
-    /// When it was made.
-    pub created_at: Millis,
-    /// When it is tried next, while it is due.
-    pub due_at: Millis,
-    /// When it ended.
-    pub ended_at: Option<Millis>,
-    /// Its tries.
-    pub tries: Vec<Value>,
-}
-
 /// A delivery. `status` is `due`, `done` or `dead`.
-pub fn delivery(words: &DeliveryWords<'_>) -> Value {
+pub fn delivery(call: &LoggedCall<'_>) -> Value {
     json!({
         "object": "WebhookDelivery",
-        "id": words.id,
-        "webhook_id": words.webhook_id,
-        "event": words.kind,
-        "about": words.about,
-        "status": words.state,
-        "request": words.body.map(String::from_utf8_lossy),
-        "created_at": words.created_at.rfc3339(),
-        "due_at": (words.state == DeliveryState::Due).then(|| words.due_at.rfc3339()),
-        "ended_at": words.ended_at.map(Millis::rfc3339),
-        "tries": words.tries,
+        "id": call.id,
+        "webhook_id": call.endpoint,
+        "event": call.kind,
+        "about": call.about,
+        "status": call.state,
+        "request": call.body.map(String::from_utf8_lossy),
+        "created_at": call.created_at.rfc3339(),
+        "due_at": (call.state == DeliveryState::Due).then(|| call.due_at.rfc3339()),
+        "ended_at": call.ended_at.map(Millis::rfc3339),
+        "tries": call.tries.iter().map(tried).collect::<Vec<_>>(),
     })
 }
 
-/// One try: the answer's status and first 4 KiB, or what was in the way.
-pub fn tried(
-    at: Millis,
-    took: i64,
-    status: Option<i64>,
-    problem: Option<&str>,
-    answer: Option<&[u8]>,
-) -> Value {
+fn tried(one: &LoggedTry<'_>) -> Value {
     json!({
-        "at": at.rfc3339(),
-        "took_ms": took,
-        "status": status,
-        "problem": problem,
-        "answer": answer.map(String::from_utf8_lossy),
+        "at": one.at.rfc3339(),
+        "took_ms": one.took,
+        "status": one.status,
+        "problem": one.problem,
+        "answer": one.answer.map(String::from_utf8_lossy),
     })
 }
 

@@ -11,8 +11,7 @@ mod webhooks;
 
 pub use accounts::{AccountWords, account, account_deleted, account_list};
 pub use deliveries::{
-    DeliveryWords, delivery, delivery_list, delivery_replayed, link_event, link_events, secret_rotated,
-    tried, webhook_replayed,
+    delivery, delivery_list, delivery_replayed, link_event, link_events, secret_rotated, webhook_replayed,
 };
 pub use link::{
     LinkGoal, LinkRequest, LinkWords, finished, link, link_cancelled, link_created, link_list, read_finish,

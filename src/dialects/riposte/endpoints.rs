@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::names::provider_name;
 use super::page::Paged;
-use crate::dialects::calls::{HIDDEN, wrong_headers, wrong_secret};
+use crate::dialects::calls::{HIDDEN, LoggedCall, LoggedTry, wrong_headers, wrong_secret};
 use crate::dialects::envelope::Envelope;
 use crate::dialects::fields::Fields;
 use crate::kernel::clock::Millis;
@@ -194,61 +194,29 @@ pub fn replayed(deliveries: i64, more_since: Option<Millis>) -> Value {
     json!({ "success": true, "deliveries": deliveries, "moreSince": more_since.map(Millis::rfc3339) })
 }
 
-/// An entry of the log, for [`logged`].
-#[derive(Debug)]
-pub struct LoggedWords<'a> {
-    /// The delivery.
-    pub id: &'a str,
-    /// The endpoint.
-    pub endpoint: &'a str,
-    /// What happened.
-    pub kind: Option<EventKind>,
-    /// The account or session it is about.
-    pub about: &'a str,
-    /// Where it stands.
-    pub state: DeliveryState,
-    /// What was sent, once it was tried.
-    pub body: Option<&'a [u8]>,
-    /// When it was made.
-    pub created_at: Millis,
-    /// When it is tried next, while it is due.
-    pub due_at: Millis,
-    /// When it ended.
-    pub ended_at: Option<Millis>,
-    /// Its tries.
-    pub attempts: Vec<Value>,
-}
-
 /// An entry of the log: one event on its way to one endpoint.
-pub fn logged(words: &LoggedWords<'_>) -> Value {
+pub fn logged(call: &LoggedCall<'_>) -> Value {
     json!({
-        "deliveryId": words.id,
-        "endpointId": words.endpoint,
-        "type": words.kind,
-        "about": words.about,
-        "status": words.state,
-        "request": words.body.map(String::from_utf8_lossy),
-        "createdAt": words.created_at.rfc3339(),
-        "nextAttemptAt": (words.state == DeliveryState::Due).then(|| words.due_at.rfc3339()),
-        "endedAt": words.ended_at.map(Millis::rfc3339),
-        "attempts": words.attempts,
+        "deliveryId": call.id,
+        "endpointId": call.endpoint,
+        "type": call.kind,
+        "about": call.about,
+        "status": call.state,
+        "request": call.body.map(String::from_utf8_lossy),
+        "createdAt": call.created_at.rfc3339(),
+        "nextAttemptAt": (call.state == DeliveryState::Due).then(|| call.due_at.rfc3339()),
+        "endedAt": call.ended_at.map(Millis::rfc3339),
+        "attempts": call.tries.iter().map(attempt).collect::<Vec<_>>(),
     })
 }
 
-/// One try: the answer's status and first 4 KiB, or what was in the way.
-pub fn attempt(
-    at: Millis,
-    took: i64,
-    status: Option<i64>,
-    problem: Option<&str>,
-    answer: Option<&[u8]>,
-) -> Value {
+fn attempt(one: &LoggedTry<'_>) -> Value {
     json!({
-        "at": at.rfc3339(),
-        "tookMs": took,
-        "status": status,
-        "problem": problem,
-        "answer": answer.map(String::from_utf8_lossy),
+        "at": one.at.rfc3339(),
+        "tookMs": one.took,
+        "status": one.status,
+        "problem": one.problem,
+        "answer": one.answer.map(String::from_utf8_lossy),
     })
 }
 

@@ -9,8 +9,8 @@ mod sessions;
 
 pub use accounts::{AccountWords, account, account_deleted, account_list, several};
 pub use endpoints::{
-    EndpointRequest, EndpointWords, LoggedWords, attempt, endpoint, endpoint_deleted, endpoint_list, log,
-    logged, on_its_way, read_change, read_endpoint, replayed, secret_rotated, session_event, session_events,
+    EndpointRequest, EndpointWords, endpoint, endpoint_deleted, endpoint_list, log, logged, on_its_way,
+    read_change, read_endpoint, replayed, secret_rotated, session_event, session_events,
 };
 pub use events::{TOLD, Telling, event_body};
 pub use names::{provider_name, slug};
