@@ -108,15 +108,19 @@ impl Party {
         code: &Secret,
         more: &[(&str, &str)],
     ) -> Result<Redeemed, Unredeemed> {
-        let keys = self.keys.get(cx).await?;
-        let asked = cx.clock.now();
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code.reveal()),
             ("redirect_uri", &trip.callback),
             ("code_verifier", trip.verifier.reveal()),
         ];
-        match self.ask(cx, &[&form, more].concat()).await? {
+        self.exchange(cx, &[&form, more].concat()).await
+    }
+
+    async fn exchange(&self, cx: &Context, form: &[(&str, &str)]) -> Result<Redeemed, Unredeemed> {
+        let keys = self.keys.get(cx).await?;
+        let asked = cx.clock.now();
+        match self.ask(cx, form).await? {
             Outcome::Granted(tokens) => Ok(Redeemed { tokens: *tokens, asked, keys }),
             Outcome::Denied(denial) => Err(Unredeemed::Denied(denial)),
         }
@@ -132,8 +136,7 @@ impl Party {
         with: &Secret,
         more: &[(&str, &str)],
     ) -> Result<Outcome, Refusal> {
-        let form = [("grant_type", "refresh_token"), ("refresh_token", with.reveal())];
-        self.ask(cx, &[&form, more].concat()).await
+        self.ask(cx, &[&renewing(with), more].concat()).await
     }
 
     /// Asks the token endpoint as ourselves.
@@ -164,9 +167,21 @@ impl Party {
         redeemed: &Redeemed,
         issuer: &(dyn Fn(&Claims, &super::keys::Key) -> Result<(), Refusal> + Sync),
     ) -> Result<Claims, Refusal> {
-        let token = redeemed.tokens.id_token.as_ref().ok_or(Refusal::invalid("id_token_missing"))?;
-        let expected = Expected { client_id: &self.client_id, nonce: Some(trip.nonce.reveal()), issuer };
-        id_token::judge(cx, &self.keys, Arc::clone(&redeemed.keys), token.reveal(), &expected).await
+        let claims = self.claims(cx, Some(trip.nonce.reveal()), redeemed, issuer).await?;
+        claims.ok_or(Refusal::invalid("id_token_missing"))
+    }
+
+    async fn claims(
+        &self,
+        cx: &Context,
+        nonce: Option<&str>,
+        redeemed: &Redeemed,
+        issuer: &(dyn Fn(&Claims, &super::keys::Key) -> Result<(), Refusal> + Sync),
+    ) -> Result<Option<Claims>, Refusal> {
+        let Some(token) = &redeemed.tokens.id_token else { return Ok(None) };
+        let expected = Expected { client_id: &self.client_id, nonce, issuer };
+        let keys = Arc::clone(&redeemed.keys);
+        id_token::judge(cx, &self.keys, keys, token.reveal(), &expected).await.map(Some)
     }
 
     /// Proves a refresh token that was given to us elsewhere by renewing with it once. What comes back carries it on.
@@ -179,15 +194,9 @@ impl Party {
         refresh: Secret,
         more: &[(&str, &str)],
     ) -> Result<Redeemed, Unredeemed> {
-        let keys = self.keys.get(cx).await?;
-        let asked = cx.clock.now();
-        match self.renew(cx, &refresh, more).await? {
-            Outcome::Granted(mut tokens) => {
-                tokens.refresh.get_or_insert(refresh);
-                Ok(Redeemed { tokens: *tokens, asked, keys })
-            }
-            Outcome::Denied(denial) => Err(Unredeemed::Denied(denial)),
-        }
+        let mut proved = self.exchange(cx, &[&renewing(&refresh), more].concat()).await?;
+        proved.tokens.refresh.get_or_insert(refresh);
+        Ok(proved)
     }
 
     /// Judges the ID token that came with a renewal; `None` where none came. Nobody was sent to sign in, so that it is
@@ -201,9 +210,11 @@ impl Party {
         redeemed: &Redeemed,
         issuer: &(dyn Fn(&Claims, &super::keys::Key) -> Result<(), Refusal> + Sync),
     ) -> Result<Option<Claims>, Refusal> {
-        let Some(token) = &redeemed.tokens.id_token else { return Ok(None) };
-        let expected = Expected { client_id: &self.client_id, nonce: None, issuer };
-        let keys = Arc::clone(&redeemed.keys);
-        id_token::judge(cx, &self.keys, keys, token.reveal(), &expected).await.map(Some)
+        self.claims(cx, None, redeemed, issuer).await
     }
+}
+
+/// What a token for renewing is sent as.
+fn renewing(with: &Secret) -> [(&'static str, &str); 2] {
+    [("grant_type", "refresh_token"), ("refresh_token", with.reveal())]
 }
