@@ -1,7 +1,6 @@
 //! Looking at the accounts that are due: which lanes there are, taking some of one, looking at one, and letting go of what
 //! a dead node held. The loop that does it is `workers::watch`.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,6 +11,7 @@ use super::{Connect, Error, Result, decode};
 use crate::contract::Trouble;
 use crate::kernel::ids::AccountId;
 use crate::kernel::random::Token;
+use crate::kernel::unchanged::Unchanged;
 use crate::kernel::words::Status;
 use crate::store::{self, Hold, Looking};
 
@@ -28,8 +28,8 @@ pub struct DueAccount {
     since: Instant,
 }
 
-/// Holds of others as this node saw them, and since when.
-pub type Watched = HashMap<AccountId, (Hold, Instant)>;
+/// Holds of others as this node saw them.
+pub type Watched = Unchanged<AccountId, Hold>;
 
 impl Connect {
     /// The lanes in which something is due now. What a clock that was wrong put too far ahead becomes due again.
@@ -131,18 +131,10 @@ impl Connect {
     /// `Unavailable`.
     pub async fn free_held(&self, watched: &mut Watched) -> Result<usize> {
         let held = self.store.read().await?.held_accounts().await?;
-        let mut seen = Watched::new();
-        for (id, hold) in held {
-            let since = match watched.get(&id) {
-                Some((known, since)) if *known == hold => *since,
-                _ => Instant::now(),
-            };
-            seen.insert(id, (hold, since));
-        }
-        *watched = seen;
+        watched.see(held);
         let mut freed = 0;
-        for (id, (hold, since)) in &*watched {
-            if turns::turn(Some(hold), since.elapsed()) == Turn::Wait {
+        for (id, hold, unchanged) in watched.iter() {
+            if turns::turn(Some(hold), unchanged) == Turn::Wait {
                 continue;
             }
             let context = (id.clone(), hold.clone());

@@ -13,4 +13,5 @@ pub mod reference;
 pub mod seal;
 pub mod secret;
 pub mod traces;
+pub mod unchanged;
 pub mod words;

@@ -21,6 +21,7 @@ use crate::kernel::ids::DeliveryId;
 use crate::kernel::random::{Random, Token};
 use crate::kernel::secret::Secret;
 use crate::kernel::traces;
+use crate::kernel::unchanged::Unchanged;
 use crate::store::{self, Delivery, Due, Wake};
 
 /// How long a lease lasts: longer than any call it covers.
@@ -46,8 +47,8 @@ pub struct Deliver {
     node: String,
 }
 
-/// Leases that nobody on this node is working on: holder, version, and since when they look so.
-type Watched = HashMap<DeliveryId, (String, i64, Instant)>;
+/// Leases that nobody on this node is working on: holder and version.
+type Watched = Unchanged<DeliveryId, (String, i64)>;
 
 /// The calls under way on this node.
 #[derive(Default)]
@@ -153,7 +154,7 @@ impl Deliver {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut wakes = self.connect.store().wakes();
         let mut calls = Calls::default();
-        let mut watched = Watched::new();
+        let mut watched = Watched::default();
         let mut watched_at = Instant::now();
         // Looking for lanes costs more the more waits, so it never takes more than a fifth of the time. The lane of a call
         // that ended goes on without it.
@@ -225,20 +226,10 @@ impl Deliver {
     /// without being able to write it down. Whoever has a place claims it then.
     async fn free_the_lost(&self, watched: &mut Watched, calls: &Calls) -> store::Result<()> {
         let leased = self.connect.store().read().await?.leased_deliveries().await?;
-        let mut seen = Watched::new();
-        for (id, holder, version) in leased {
-            if holder == self.node && calls.works_on(&id) {
-                continue;
-            }
-            let since = match watched.get(&id) {
-                Some((known, at, since)) if *known == holder && *at == version => *since,
-                _ => Instant::now(),
-            };
-            seen.insert(id, (holder, version, since));
-        }
-        *watched = seen;
-        let lost = watched.iter().filter(|(_, (_, _, since))| since.elapsed() > LEASE + LEASE / 4);
-        for (id, (holder, version, _)) in lost {
+        let others = leased.into_iter().filter(|(id, holder, _)| *holder != self.node || !calls.works_on(id));
+        watched.see(others.map(|(id, holder, version)| (id, (holder, version))));
+        let lost = watched.iter().filter(|(_, _, unchanged)| *unchanged > LEASE + LEASE / 4);
+        for (id, (holder, version), _) in lost {
             let context = (id.clone(), *version, holder.clone());
             let freed = self
                 .connect

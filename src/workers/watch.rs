@@ -50,7 +50,7 @@ pub async fn run(connect: Connect, stop: watch::Receiver<bool>) {
 
 impl Watch {
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let (mut watched, mut looked_at_clients) = (Watched::new(), false);
+        let (mut watched, mut looked_at_clients) = (Watched::default(), false);
         let mut due: Vec<String> = Vec::new();
         let (mut polled, mut freed) = (None::<Instant>, None::<Instant>);
         while !*stop.borrow() {
