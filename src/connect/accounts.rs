@@ -115,16 +115,7 @@ impl Connect {
         for _ in 0..3 {
             let found = self.store.read().await?.account_secret(id).await?;
             let (account, secret, _) = found.ok_or(Error::NotFound("account"))?;
-            let details: Details = decode(&account.details)?;
-            let release = match self.provider(&account.provider) {
-                Ok(_) => self.release(&account.provider, &details.identity, &decode(&secret)?)?,
-                Err(_) => {
-                    // Without its settings it cannot be asked, and nothing of a deleted account is kept for later.
-                    let provider = &account.provider;
-                    tracing::warn!(account.id = %id, provider, "deleted, but its provider is switched off: a grant lives on there");
-                    None
-                }
-            };
+            let release = self.release_of(&account.provider, &account.details, &secret)?;
             let deleted = self
                 .store
                 .write((account, release), |(account, release), tx| {

@@ -5,7 +5,6 @@ use super::looks::write_standing;
 use super::watch::Said;
 use super::{Connect, Result, decode};
 use crate::contract::{Actor, NotTaken, SecurityEvent, Weight};
-use crate::kernel::clock::Millis;
 use crate::kernel::random;
 use crate::store::{self, Tx};
 
@@ -77,7 +76,7 @@ async fn take(
                     write_standing(&account, &verdict, &secret, now, false, tx).await?;
                     changed += 1;
                 }
-                Weight::Ended(_) | Weight::Look => tx.look_soon(&account.id, Millis(now.0)).await?,
+                Weight::Ended(_) | Weight::Look => tx.look_soon(&account.id, now).await?,
             }
         }
     }

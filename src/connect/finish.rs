@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::settle::{SignedIn, end};
-use super::{Connect, Details, Error, Result, decode, ending};
+use super::{Connect, Error, Result, decode, ending};
 use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
@@ -147,13 +147,13 @@ impl Connect {
             let was_aside = waits.aside.is_some();
             let fresh = match found.filter(|(account, ..)| !was_aside && is_pending(account)) {
                 Some((account, secret, _)) => {
-                    let release = self.give_up(&account.provider, &account.details, &secret)?;
+                    let release = self.release_of(&account.provider, &account.details, &secret)?;
                     Some((account, release))
                 }
                 None => None,
             };
             let aside = match &waits.aside {
-                Some(aside) => self.give_up(&waits.provider, &aside.details, &aside.secret)?,
+                Some(aside) => self.release_of(&waits.provider, &aside.details, &aside.secret)?,
                 None => None,
             };
             let (id, now) = (id.clone(), self.now());
@@ -170,15 +170,6 @@ impl Connect {
             }
         }
         Err(Error::Conflict)
-    }
-
-    /// What gives a grant back. A provider that was switched off since cannot be asked.
-    fn give_up(&self, slug: &str, details: &[u8], secret: &[u8]) -> Result<Option<Release>> {
-        if self.provider(slug).is_err() {
-            return Ok(None);
-        }
-        let details: Details = decode(details)?;
-        self.release(slug, &details.identity, &decode(secret)?)
     }
 }
 

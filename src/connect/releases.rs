@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Connect, Result, decode, encode};
+use super::{Connect, Details, Result, decode, encode};
 use crate::contract::{Context, State};
 use crate::kernel::ids::ReleaseId;
 use crate::kernel::words::ReleaseState;
@@ -41,6 +41,20 @@ impl Connect {
             version: 1,
             created_at: now,
         }))
+    }
+
+    /// What gives back the grant of an account that goes, by its row. A provider that was switched off since cannot be
+    /// asked without its settings, and nothing of an account that is gone is kept for later.
+    pub(super) fn release_of(&self, slug: &str, details: &[u8], secret: &[u8]) -> Result<Option<Release>> {
+        if self.provider(slug).is_err() {
+            tracing::warn!(
+                provider = slug,
+                "an account goes whose provider is switched off: a grant lives on there"
+            );
+            return Ok(None);
+        }
+        let details: Details = decode(details)?;
+        self.release(slug, &details.identity, &decode(secret)?)
     }
 
     /// Puts a grant on its way back.

@@ -114,7 +114,7 @@ pub(super) async fn resume(
     let form = Form::read(query.unwrap_or_default().as_bytes());
     match web.connect.resume(&id, browser.cookie_of(&id).as_deref(), form.text("handle")).await {
         Ok((_, view)) => see_other(&after(&id, &view), None),
-        Err(error) => failed(&web, &browser, id.as_str(), &error).await,
+        Err(error) => failed(&web, &browser, &id, &error).await,
     }
 }
 

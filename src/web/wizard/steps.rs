@@ -22,11 +22,10 @@ const REFRESH_SECONDS: u32 = 2;
 
 /// `GET /wizard/{session}`: 200; 403 without the cookie; 404 unknown; 409 taken over; 410 over.
 pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): Segment) -> Response {
-    let seen = match id.parse::<SessionId>() {
-        Ok(id) => web.connect.view(&id, browser.cookie_of(&id).as_deref()).await,
-        Err(_) => Err(Error::NotFound("session")),
+    let Ok(id) = id.parse::<SessionId>() else {
+        return Canvas::new(&web, &browser).failed(&Error::NotFound("session"));
     };
-    match seen {
+    match web.connect.view(&id, browser.cookie_of(&id).as_deref()).await {
         Ok((session, view)) if refused_inside(&web, &browser, &view) => {
             handover::lead_out(&web, &browser, &session).await
         }
@@ -36,16 +35,15 @@ pub(super) async fn show(State(web): State<Web>, browser: Browser, Segment(id): 
 }
 
 /// What a use case could not do for a session, with the way home where this browser may know it.
-pub(super) async fn failed(web: &Web, browser: &Browser, id: &str, error: &Error) -> Response {
+pub(super) async fn failed(web: &Web, browser: &Browser, id: &SessionId, error: &Error) -> Response {
     let canvas = Canvas::new(web, browser);
     // It is told to nobody but the session's holder.
-    let held = matches!(error, Error::ProviderUnavailable).then(|| id.parse::<SessionId>().ok()).flatten();
-    let session = match &held {
-        Some(id) => web.connect.session(id).await.ok(),
-        None => None,
-    };
+    if !matches!(error, Error::ProviderUnavailable) {
+        return canvas.failed(error);
+    }
+    let session = web.connect.session(id).await.ok();
     let request = session.as_ref().map(|session| &session.request);
-    Canvas { session: held.as_ref(), request, ..canvas }.failed(error)
+    Canvas { session: Some(id), request, ..canvas }.failed(error)
 }
 
 /// Whether the step leads to a provider that would turn this browser away.
@@ -92,7 +90,7 @@ pub(super) async fn leave(
             }
             _ => see_other(&path(&id), None),
         },
-        Err(error) => failed(&web, &browser, id.as_str(), &error).await,
+        Err(error) => failed(&web, &browser, &id, &error).await,
     }
 }
 
@@ -117,7 +115,7 @@ pub(super) async fn answer(
                     keep_typed(&mut view, version, &typed);
                     draw(&web, &browser, &session, &view)
                 }
-                Err(error) => failed(&web, &browser, id.as_str(), &error).await,
+                Err(error) => failed(&web, &browser, &id, &error).await,
             }
         }
         Pressed::Answer(answer) => {
@@ -141,7 +139,7 @@ pub(super) async fn ask_cancel(State(web): State<Web>, browser: Browser, Segment
             canvas.page(StatusCode::OK, &Page::Problem(problem))
         }
         Ok(_) => see_other(&path(&id), None),
-        Err(error) => failed(&web, &browser, id.as_str(), &error).await,
+        Err(error) => failed(&web, &browser, &id, &error).await,
     }
 }
 
@@ -209,7 +207,7 @@ async fn go_on(
 ) -> Response {
     match done {
         Ok((_, view)) => see_other(&after(id, &view), None),
-        Err(error) => failed(web, browser, id.as_str(), &error).await,
+        Err(error) => failed(web, browser, id, &error).await,
     }
 }
 
