@@ -30,7 +30,7 @@ use vestibule::kernel::clock::{Clock, Millis};
 use vestibule::kernel::ids::{EndpointId, SessionId};
 use vestibule::kernel::random::{Random, Token};
 use vestibule::kernel::seal::{Key, KeyRing};
-use vestibule::kernel::words::{DeliveryState, Dialect, EndpointState, EventKind, Purpose, SessionState};
+use vestibule::kernel::words::{DeliveryState, Dialect, EndpointState, EventKind, Purpose};
 use vestibule::store::{Address, Delivery, Due, Endpoint, Session, Store, Try, sqlite_url};
 use zeroize::Zeroizing;
 
@@ -200,28 +200,15 @@ fn endpoint(at: usize, now: Millis, random: &Random) -> Endpoint {
 
 fn session(now: Millis, random: &Random) -> Session {
     Session {
-        id: SessionId::new(now, random),
-        dialect: Dialect::Riposte,
-        purpose: Purpose::Create,
-        state: SessionState::Open,
-        link_hash: Token::new(random).hash(),
         providers: vec!["imap".to_owned()],
-        request: Zeroizing::new(b"{}".to_vec()),
-        name_mark: None,
-        provider: None,
-        account_id: None,
-        cookie_hash: None,
-        claim_no: 0,
-        claimed_at: None,
-        attempt_id: None,
-        secrets_tried: 0,
-        connects: 0,
-        cause: None,
-        trace: None,
-        seq: 0,
-        version: 1,
-        created_at: now,
-        expires_at: now.after(Duration::from_secs(3600)),
-        ended_at: None,
+        ..Session::unopened(
+            SessionId::new(now, random),
+            Dialect::Riposte,
+            Purpose::Create,
+            Token::new(random).hash(),
+            Zeroizing::new(b"{}".to_vec()),
+            now,
+            now.after(Duration::from_secs(3600)),
+        )
     }
 }

@@ -23,7 +23,7 @@ use vestibule::kernel::clock::Clock;
 use vestibule::kernel::ids::SessionId;
 use vestibule::kernel::random::{Random, Token, hash};
 use vestibule::kernel::seal::{Key, KeyRing};
-use vestibule::kernel::words::{Dialect, Purpose, SessionState};
+use vestibule::kernel::words::{Dialect, Purpose};
 use vestibule::store::{Address, Session, Store, sqlite_url};
 
 /// The argument that makes this program the bare server.
@@ -92,29 +92,17 @@ fn row(bare: &Bare, body: &Value) -> (Session, Token) {
     let now = bare.clock.now();
     let secret = Token::new(&bare.random);
     let session = Session {
-        id: SessionId::new(now, &bare.random),
-        dialect: Dialect::Postpress,
-        purpose: Purpose::Create,
-        state: SessionState::Open,
-        link_hash: secret.hash(),
         providers: vec!["imap".to_owned()],
-        request: body.to_string().into_bytes().into(),
         name_mark: Some(secret.hash()),
-        provider: None,
-        account_id: None,
-        cookie_hash: None,
-        claim_no: 0,
-        claimed_at: None,
-        attempt_id: None,
-        secrets_tried: 0,
-        connects: 0,
-        cause: None,
-        trace: None,
-        seq: 0,
-        version: 1,
-        created_at: now,
-        expires_at: now.after(Duration::from_secs(3600)),
-        ended_at: None,
+        ..Session::unopened(
+            SessionId::new(now, &bare.random),
+            Dialect::Postpress,
+            Purpose::Create,
+            secret.hash(),
+            body.to_string().into_bytes().into(),
+            now,
+            now.after(Duration::from_secs(3600)),
+        )
     };
     (session, secret)
 }

@@ -108,29 +108,20 @@ impl Connect {
         };
         let secret = Token::new(self.random());
         let session = Session {
-            id,
-            dialect: new.dialect,
-            purpose,
-            state: SessionState::Open,
-            link_hash: secret.hash(),
             provider: asked_for(&new.goal, &providers),
             providers,
-            request: encode(&new.request)?,
             name_mark: new.request.name.as_deref().map(|name| self.name_mark(name)),
             account_id,
-            cookie_hash: None,
-            claim_no: 0,
-            claimed_at: None,
-            attempt_id: None,
-            secrets_tried: 0,
-            connects: 0,
-            cause: None,
             trace: traces::current(),
-            seq: 0,
-            version: 1,
-            created_at: now,
-            expires_at: new.expires_at.min(now.after(self.limits.session_life)),
-            ended_at: None,
+            ..Session::unopened(
+                id,
+                new.dialect,
+                purpose,
+                secret.hash(),
+                encode(&new.request)?,
+                now,
+                new.expires_at.min(now.after(self.limits.session_life)),
+            )
         };
         let created = CreatedSession { session, secret };
         let done = once.map(|once| (once.reply)(&created).map(|reply| (once.turn, reply))).transpose()?;

@@ -66,6 +66,43 @@ pub struct Session {
 }
 
 impl Session {
+    /// One that was just made and that nobody has opened yet.
+    pub fn unopened(
+        id: SessionId,
+        dialect: Dialect,
+        purpose: Purpose,
+        link_hash: String,
+        request: Zeroizing<Vec<u8>>,
+        created_at: Millis,
+        expires_at: Millis,
+    ) -> Self {
+        Self {
+            id,
+            dialect,
+            purpose,
+            state: SessionState::Open,
+            link_hash,
+            providers: Vec::new(),
+            request,
+            name_mark: None,
+            provider: None,
+            account_id: None,
+            cookie_hash: None,
+            claim_no: 0,
+            claimed_at: None,
+            attempt_id: None,
+            secrets_tried: 0,
+            connects: 0,
+            cause: None,
+            trace: None,
+            seq: 0,
+            version: 1,
+            created_at,
+            expires_at,
+            ended_at: None,
+        }
+    }
+
     /// Where it stands at this moment: an open session past its time has expired, whether or not that was
     /// written down yet.
     pub fn state_at(&self, now: Millis) -> SessionState {

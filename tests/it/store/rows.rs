@@ -6,7 +6,7 @@ use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AccountId, ApiKeyId, AttemptId, DeliveryId, EndpointId, SessionId};
 use vestibule::kernel::random::{Random, Token};
 use vestibule::kernel::words::{
-    AttemptState, DeliveryState, Dialect, EndpointState, EventKind, Purpose, SessionState, Status,
+    AttemptState, DeliveryState, Dialect, EndpointState, EventKind, Purpose, Status,
 };
 use vestibule::store::{
     Account, ApiKey, Attempt, Delivery, Due, Endpoint, Error, Result, Session, Store, Try, Watch,
@@ -28,29 +28,16 @@ pub fn assert_same<T: Debug>(read: &T, written: &T) {
 pub fn session() -> Session {
     let at = now();
     Session {
-        id: SessionId::new(at, &Random::system()),
-        dialect: Dialect::Postpress,
-        purpose: Purpose::Create,
-        state: SessionState::Open,
-        link_hash: word(),
         providers: vec!["mail".to_owned()],
-        request: Zeroizing::new(b"{}".to_vec()),
-        name_mark: None,
-        provider: None,
-        account_id: None,
-        cookie_hash: None,
-        claim_no: 0,
-        claimed_at: None,
-        attempt_id: None,
-        secrets_tried: 0,
-        connects: 0,
-        cause: None,
-        trace: None,
-        seq: 0,
-        version: 1,
-        created_at: at,
-        expires_at: Millis(at.0 + 3_600_000),
-        ended_at: None,
+        ..Session::unopened(
+            SessionId::new(at, &Random::system()),
+            Dialect::Postpress,
+            Purpose::Create,
+            word(),
+            Zeroizing::new(b"{}".to_vec()),
+            at,
+            Millis(at.0 + 3_600_000),
+        )
     }
 }
 
