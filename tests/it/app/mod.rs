@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::parts::binary::vestibule;
+use crate::parts::kill::{KillPlan, Syncs, count_syncs, was_killed};
 use crate::parts::process::Process;
 use crate::parts::scratch::Scratch;
 use crate::parts::{READY, dial, eventually, free_port, local};
@@ -119,6 +120,24 @@ impl App {
         eventually("an answer or the end", READY, || {
             (process.ended().is_some() || dial(address).is_ok()).then_some(())
         });
+    }
+
+    /// Starts a server that dies by the plan, or counts its syncs where there is none.
+    pub fn run_until_killed(&mut self, plan: Option<KillPlan>) -> Syncs {
+        let mut command = self.command(&["serve"]);
+        let syncs = match plan {
+            Some(plan) => plan.apply(&mut command),
+            None => count_syncs(&mut command),
+        };
+        self.run_mortal(command);
+        syncs
+    }
+
+    /// Waits for the planned kill and starts the server again.
+    pub fn run_after_the_kill(&mut self) {
+        let end = eventually("the server's end", READY, || self.process().ended());
+        assert!(was_killed(end), "{end}");
+        self.run();
     }
 
     /// Starts the server again when it has died; says whether it had.

@@ -8,11 +8,10 @@ use serde_json::json;
 use super::{option, redeem};
 use crate::app::http::try_send;
 use crate::app::person::Person;
-use crate::oauth::kills::points;
-use crate::parts::kill::{KillPlan, count_syncs, was_killed};
+use crate::parts::kill::{KillPlan, points};
 use crate::parts::sink::Sink;
 use crate::parts::{READY, eventually};
-use crate::proofs::walk::{calls, deliveries, go_on, home, in_parallel, mailbox, wait};
+use crate::proofs::walk::{calls, deliveries, go_on, home, in_parallel, killed_at_every_sync, mailbox, wait};
 use crate::stories::{Dialect, HOME};
 
 /// One whole way with a server that may die; gives the number of syncs that its first life began.
@@ -21,19 +20,12 @@ fn whole_way(dialect: Dialect, sink: &Sink, path: &str, plan: Option<KillPlan>) 
     let mut app = mailbox.prepared(&[]);
     app.run();
     assert!(app.stop());
-    let mut command = app.command(&["serve"]);
-    let syncs = match plan {
-        Some(plan) => plan.apply(&mut command),
-        None => count_syncs(&mut command),
-    };
-    app.run_mortal(command);
+    let syncs = app.run_until_killed(plan);
     let (base, key) = (app.url(""), app.key().to_owned());
     let app = RefCell::new(app);
     let mut deaths = 0;
     let mut lost = || {
-        let end = eventually("the server's end", READY, || app.borrow_mut().process().ended());
-        assert!(was_killed(end), "{end}");
-        app.borrow_mut().run();
+        app.borrow_mut().run_after_the_kill();
         deaths += 1;
     };
     let id = wait(async {
@@ -90,15 +82,7 @@ fn whole_way(dialect: Dialect, sink: &Sink, path: &str, plan: Option<KillPlan>) 
 }
 
 fn killed_at_any_sync(dialect: Dialect) {
-    let sink = Sink::start();
-    let syncs = whole_way(dialect, &sink, "/counted", None);
-    assert!(syncs >= 9, "a whole way takes more than {syncs} syncs");
-    println!("the whole way takes {syncs} syncs: {} kill points", 2 * syncs);
-    in_parallel(points(syncs), 4, |plan| {
-        let path = format!("/{}/{:?}", plan.at, plan.when);
-        println!("{dialect:?} killed at {path}");
-        whole_way(dialect, &sink, &path, Some(plan));
-    });
+    killed_at_every_sync(&format!("{dialect:?}"), 9, |sink, path, plan| whole_way(dialect, sink, path, plan));
 }
 
 #[test]
@@ -118,12 +102,7 @@ fn given_up(plan: Option<KillPlan>) -> u32 {
     super::code(&wait(super::signed_in(Dialect::Postpress, &Person::new(), &link)));
     let account = wait(super::account(&app)).0;
     wait(super::run_out_stopped(&mut app));
-    let mut command = app.command(&["serve"]);
-    let syncs = match plan {
-        Some(plan) => plan.apply(&mut command),
-        None => count_syncs(&mut command),
-    };
-    app.run_mortal(command);
+    let syncs = app.run_until_killed(plan);
     let mut deaths = 0;
     eventually("the end", READY, || {
         deaths += u32::from(app.revive());

@@ -13,18 +13,12 @@ use crate::app::App;
 use crate::app::http::Reply;
 use crate::app::person::{Person, Seen, Sheet};
 use crate::parts::identity::{House, Identity};
-use crate::parts::kill::{KillPlan, When, count_syncs, was_killed};
+use crate::parts::kill::KillPlan;
 use crate::parts::sink::Sink;
 use crate::parts::visitor::Choices;
 use crate::parts::{READY, eventually};
-use crate::proofs::walk::{arrived, assert_once, calls, deliveries, in_parallel, succeeded, wait};
+use crate::proofs::walk::{arrived, assert_once, calls, deliveries, killed_at_every_sync, succeeded, wait};
 use crate::stories::Dialect;
-
-/// Both sides of every sync.
-pub fn points(syncs: u32) -> Vec<KillPlan> {
-    let both = |at| [When::Before, When::After].map(|when| KillPlan { at, when });
-    (1..=syncs).flat_map(both).collect()
-}
 
 /// One whole way with a server that may die; gives the number of syncs that its first life began.
 fn whole_way(way: (Dialect, House), sink: &Sink, path: &str, plan: Option<KillPlan>) -> u32 {
@@ -33,19 +27,12 @@ fn whole_way(way: (Dialect, House), sink: &Sink, path: &str, plan: Option<KillPl
     let (identity, client) = wait(set_up(&mut app, house, json!({})));
     app.run();
     assert!(app.stop());
-    let mut command = app.command(&["serve"]);
-    let syncs = match plan {
-        Some(plan) => plan.apply(&mut command),
-        None => count_syncs(&mut command),
-    };
-    app.run_mortal(command);
+    let syncs = app.run_until_killed(plan);
     let (base, key) = (app.url(""), app.key().to_owned());
     let app = RefCell::new(app);
     let mut deaths = 0;
     let mut lost = || {
-        let end = eventually("the server's end", READY, || app.borrow_mut().process().ended());
-        assert!(was_killed(end), "{end}");
-        app.borrow_mut().run();
+        app.borrow_mut().run_after_the_kill();
         deaths += 1;
     };
     let (link, end) = wait(async {
@@ -71,15 +58,7 @@ fn whole_way(way: (Dialect, House), sink: &Sink, path: &str, plan: Option<KillPl
 
 /// The whole way, killed at every sync on both of its sides.
 fn killed_at_any_sync(way: (Dialect, House)) {
-    let sink = Sink::start();
-    let syncs = whole_way(way, &sink, "/counted", None);
-    assert!(syncs >= 7, "a sign-in takes more than {syncs} syncs");
-    println!("the whole way takes {syncs} syncs: {} kill points", 2 * syncs);
-    in_parallel(points(syncs), 4, |plan| {
-        let path = format!("/{}/{:?}", plan.at, plan.when);
-        println!("{way:?} killed at {path}");
-        whole_way(way, &sink, &path, Some(plan));
-    });
+    killed_at_every_sync(&format!("{way:?}"), 7, |sink, path, plan| whole_way(way, sink, path, plan));
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::kills::points;
 use super::nodes::Pair;
 use super::walk::{until_answered, until_asked};
 use super::{ADA, Place, set_up};
@@ -13,7 +12,7 @@ use crate::app::App;
 use crate::app::http::try_send;
 use crate::app::person::Person;
 use crate::parts::identity::House;
-use crate::parts::kill::{KillPlan, count_syncs, was_killed};
+use crate::parts::kill::{KillPlan, points};
 use crate::parts::{READY, eventually, eventually_async};
 use crate::proofs::walk::{in_parallel, succeeded, wait};
 
@@ -91,12 +90,7 @@ fn deletion(plan: Option<KillPlan>) -> u32 {
     let account = wait(async { place.account(&place.link(json!({})).await).await });
     let Place { mut app, client, .. } = place;
     assert!(app.stop());
-    let mut command = app.command(&["serve"]);
-    let syncs = match plan {
-        Some(plan) => plan.apply(&mut command),
-        None => count_syncs(&mut command),
-    };
-    app.run_mortal(command);
+    let syncs = app.run_until_killed(plan);
     let (url, key) = (app.url(&format!("/v1/accounts/{account}")), app.key().to_owned());
     let app = RefCell::new(app);
     let mut deaths = 0;
@@ -106,9 +100,7 @@ fn deletion(plan: Option<KillPlan>) -> u32 {
             Ok(reply) if reply.status == 200 || (reply.status == 404 && deaths > 0) => break,
             Ok(reply) => panic!("{}: {}", reply.status, reply.text()),
             Err(_) => {
-                let end = eventually("the server's end", READY, || app.borrow_mut().process().ended());
-                assert!(was_killed(end), "{end}");
-                app.borrow_mut().run();
+                app.borrow_mut().run_after_the_kill();
                 deaths += 1;
             }
         }

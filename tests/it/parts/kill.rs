@@ -48,6 +48,12 @@ pub fn count_syncs(command: &mut Command) -> Syncs {
     watch(command, 0, "after")
 }
 
+/// Both sides of every sync.
+pub fn points(syncs: u32) -> Vec<KillPlan> {
+    let both = |at| [When::Before, When::After].map(|when| KillPlan { at, when });
+    (1..=syncs).flat_map(both).collect()
+}
+
 impl Syncs {
     /// How many syncs have begun.
     pub fn count(&self) -> u32 {

@@ -6,23 +6,17 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::walk::{
-    arrived, ask_link, assert_once, calls, deliveries, filled_in, go_on, in_parallel, mailbox, succeeded,
-    wait,
+    arrived, ask_link, assert_once, calls, deliveries, filled_in, go_on, in_parallel, killed_at_every_sync,
+    mailbox, succeeded, wait,
 };
 use crate::app::App;
 use crate::app::mailbox::{ADDRESS, PASSWORD};
 use crate::app::person::Person;
 use crate::parts::front::Front;
-use crate::parts::kill::{KillPlan, When, count_syncs, was_killed};
+use crate::parts::kill::{KillPlan, points, was_killed};
 use crate::parts::sink::Sink;
 use crate::parts::{READY, eventually};
 use crate::stories::Dialect;
-
-/// Both sides of every sync.
-fn points(syncs: u32) -> Vec<KillPlan> {
-    let both = |at| [When::Before, When::After].map(|when| KillPlan { at, when });
-    (1..=syncs).flat_map(both).collect()
-}
 
 /// One whole way with a server that may die; gives the number of syncs that its first life began.
 fn whole_way(dialect: Dialect, sink: &Sink, path: &str, plan: Option<KillPlan>) -> u32 {
@@ -30,19 +24,12 @@ fn whole_way(dialect: Dialect, sink: &Sink, path: &str, plan: Option<KillPlan>) 
     let mut app = mailbox.prepared(&[]);
     app.run();
     assert!(app.stop());
-    let mut command = app.command(&["serve"]);
-    let syncs = match plan {
-        Some(plan) => plan.apply(&mut command),
-        None => count_syncs(&mut command),
-    };
-    app.run_mortal(command);
+    let syncs = app.run_until_killed(plan);
     let (base, key) = (app.url(""), app.key().to_owned());
     let app = RefCell::new(app);
     let mut deaths = 0;
     let mut lost = || {
-        let end = eventually("the server's end", READY, || app.borrow_mut().process().ended());
-        assert!(was_killed(end), "{end}");
-        app.borrow_mut().run();
+        app.borrow_mut().run_after_the_kill();
         deaths += 1;
     };
     let (link, end) = wait(async {
@@ -69,15 +56,7 @@ fn whole_way(dialect: Dialect, sink: &Sink, path: &str, plan: Option<KillPlan>) 
 
 /// The whole way, killed at every sync on both of its sides.
 fn killed_at_any_sync(dialect: Dialect) {
-    let sink = Sink::start();
-    let syncs = whole_way(dialect, &sink, "/counted", None);
-    assert!(syncs >= 8, "a whole way takes more than {syncs} syncs");
-    println!("the whole way takes {syncs} syncs: {} kill points", 2 * syncs);
-    in_parallel(points(syncs), 4, |plan| {
-        let path = format!("/{}/{:?}", plan.at, plan.when);
-        println!("{dialect:?} killed at {path}");
-        whole_way(dialect, &sink, &path, Some(plan));
-    });
+    killed_at_every_sync(&format!("{dialect:?}"), 8, |sink, path, plan| whole_way(dialect, sink, path, plan));
 }
 
 #[test]
@@ -93,12 +72,7 @@ fn killed_at_any_sync_riposte_s_person_gets_home_and_its_backend_is_told() {
 /// A first start in an empty directory; gives the number of its syncs.
 fn first_start(plan: Option<KillPlan>) -> u32 {
     let mut app = App::prepared(&[]);
-    let mut command = app.command(&["serve"]);
-    let syncs = match plan {
-        Some(plan) => plan.apply(&mut command),
-        None => count_syncs(&mut command),
-    };
-    app.run_mortal(command);
+    let syncs = app.run_until_killed(plan);
     if plan.is_some() {
         let end = eventually("the planned kill", READY, || app.process().ended());
         assert!(was_killed(end), "{end}: {}", app.output());

@@ -13,6 +13,7 @@ use crate::app::http::try_send;
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
 use crate::app::person::{Person, Seen, Sheet};
 use crate::app::{App, Link};
+use crate::parts::kill::{KillPlan, points};
 use crate::parts::sink::{Call, Sink};
 use crate::stories::{Dialect, HOME};
 
@@ -43,6 +44,24 @@ pub fn in_parallel<T: Send>(work: Vec<T>, workers: usize, each: impl Fn(T) + Syn
                 }
             });
         }
+    });
+}
+
+/// A whole way, killed at every sync on both of its sides; it has `least` of them at least. `whole_way` is given where its
+/// backend is told and the plan, and gives the number of syncs that its first life began.
+pub fn killed_at_every_sync(
+    what: &str,
+    least: u32,
+    whole_way: impl Fn(&Sink, &str, Option<KillPlan>) -> u32 + Sync,
+) {
+    let sink = Sink::start();
+    let syncs = whole_way(&sink, "/counted", None);
+    assert!(syncs >= least, "a whole way takes more than {syncs} syncs");
+    println!("the whole way takes {syncs} syncs: {} kill points", 2 * syncs);
+    in_parallel(points(syncs), 4, |plan| {
+        let path = format!("/{}/{:?}", plan.at, plan.when);
+        println!("{what} killed at {path}");
+        whole_way(&sink, &path, Some(plan));
     });
 }
 
