@@ -70,9 +70,10 @@ export class State {
     return jti;
   }
 
-  /** Ends grants together with every code and token that came of them. */
+  /** Ends grants together with every code and token that came of them; a sign-in that is under way goes on to consent. */
   destroyGrants(ids) {
     for (const [key, payload] of this.models) {
+      if (key.startsWith('Interaction:')) continue;
       if (ids.has(payload.grantId) || (key.startsWith('Grant:') && ids.has(payload.jti))) this.models.delete(key);
     }
   }
