@@ -68,7 +68,8 @@ pub fn load() -> anyhow::Result<Config> {
     let config =
         Config::load(environment, |sections| providers::catalogue(sections).err().unwrap_or_default())
             .map_err(wrong)?;
-    in_clear(&config).map_or(Ok(config), |problem| Err(wrong(vec![problem])))
+    let problem = in_clear(&config).or_else(|| in_earnest(&config));
+    problem.map_or(Ok(config), |problem| Err(wrong(vec![problem])))
 }
 
 /// What is wrong where people bring codes back from a provider's pages over a network in clear (RFC 9700, 2.6).
@@ -85,6 +86,20 @@ fn in_clear(config: &Config) -> Option<String> {
         format!(
             "public_url: must begin with https:// while people sign in at {}, since what they bring back is secret",
             names.join(" and ")
+        )
+    })
+}
+
+/// What is wrong where people would sign in at a stand-in for their provider.
+fn in_earnest(config: &Config) -> Option<String> {
+    if config.server.public_url.is_loopback() {
+        return None;
+    }
+    let keys = providers::catalogue(&config.providers).ok()?.stand_ins;
+    (!keys.is_empty()).then(|| {
+        format!(
+            "{}: for tests only, while public_url is on this machine's own loopback address; leave it empty",
+            keys.join(" and ")
         )
     })
 }

@@ -146,23 +146,12 @@ impl Connect {
             let slug = &one.about().slug;
             Alternative { name: format!("{TAKES}{slug}"), label: Text::key(format!("{slug}.name")) }
         });
-        Step {
-            kind: StepKind::Choose,
-            name: CHOOSING.to_owned(),
-            title: Text::key("choose.title"),
-            intro: Some(Text::key(if with_mail { "choose.intro" } else { "choose.intro_plain" })),
-            notice: None,
-            facts: Vec::new(),
-            tried: Vec::new(),
-            help: Vec::new(),
-            fields: if with_mail { vec![address] } else { Vec::new() },
-            submit: Text::key("choose.submit"),
-            alternatives: ways.collect(),
-            attempts_left: None,
-            expires_at: None,
-            url: None,
-            username: None,
-        }
+        let mut step =
+            Step::new(StepKind::Choose, CHOOSING, Text::key("choose.title"), Text::key("choose.submit"));
+        step.intro = Some(Text::key(if with_mail { "choose.intro" } else { "choose.intro_plain" }));
+        step.fields = if with_mail { vec![address] } else { Vec::new() };
+        step.alternatives = ways.collect();
+        step
     }
 
     /// What a choice comes to: the provider's first step, answered with the address where it asks for nothing else.

@@ -2,6 +2,7 @@
 //! calls. It knows nobody who implements it; the catalogue of those that exist is handed in by `main`.
 
 mod allowance;
+mod conversation;
 mod grant;
 mod import;
 mod provider;
@@ -9,6 +10,7 @@ mod returns;
 mod step;
 
 pub use allowance::{Allowance, Denied};
+pub use conversation::{Code, Conversation, Heard};
 pub use grant::{
     Alert, Checked, Credentials, End, Finding, NotTaken, Outlook, Renewed, SecurityEvent, Weight,
 };

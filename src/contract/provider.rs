@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::allowance::Allowance;
+use super::conversation::Conversation;
 use super::grant::{Checked, Credentials, Finding, NotTaken, Outlook, Renewed, SecurityEvent};
 use super::import::{Brought, Imported, Unfit};
 use super::returns::Returns;
@@ -24,6 +25,12 @@ pub enum Method {
     Password,
     /// Signing in on the provider's own pages, which give us a grant (RFC 6749).
     Oauth,
+    /// Scanning a code with an app that is signed in.
+    Qr,
+    /// Typing a code that we show into an app that is signed in.
+    PairingCode,
+    /// Typing a code here that the provider sends to a phone number.
+    PhoneCode,
 }
 
 /// What an account is good for; wildcards in requests name these.
@@ -236,6 +243,15 @@ pub trait Provider: Send + Sync {
     /// What follows from an answer. Called at most once per version of a step, under a deadline of a minute;
     /// may be cut off at any await, and is then never repeated by itself.
     async fn answer(&self, cx: &Context, state: State, answer: Answer) -> Result<Next, Trouble>;
+
+    /// The conversation that goes on while a step stands that is `live`, from the state stored with it. Connects to nobody
+    /// yet.
+    ///
+    /// # Errors
+    /// `Trouble` when there is no such step.
+    fn converse(&self, _cx: &Context, _state: State) -> Result<Box<dyn Conversation>, Trouble> {
+        Err(Trouble::bug("nothing_to_say"))
+    }
 
     /// What a secret of this provider gives to a backend.
     ///

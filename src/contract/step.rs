@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::conversation::Code;
 use crate::kernel::clock::Millis;
 use crate::kernel::secret::Secret;
 
@@ -44,8 +45,12 @@ pub enum StepKind {
     Choose,
     /// Going to [`Step::url`] and coming back from there.
     Redirect,
-    /// Waiting for somebody else, who has to open [`Step::url`].
+    /// Waiting for somebody else, who has to open [`Step::url`]; or, without one, for what was done elsewhere to count.
     Wait,
+    /// Scanning [`Step::code`] with an app; on the device itself, opening [`Step::url`] does the same where there is one.
+    Qr,
+    /// Typing [`Step::code`] into an app.
+    Code,
 }
 
 /// What the person must do now.
@@ -89,12 +94,47 @@ pub struct Step {
     /// Where to go, or what to pass on: see [`StepKind`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Whether it moves on by itself, by what happens elsewhere: whoever shows it listens for changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub live: bool,
+    /// What to scan or to type elsewhere. Absent while it is being made. Providers leave it empty: it comes out of their
+    /// conversation, and changes while the step stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// What a passkey is asked, as `PublicKeyCredentialRequestOptions` in JSON (Web Authentication, level 3, 5.4.8), for who
+    /// can have it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Value>,
     /// Whose password it asks for, where no field says so: for password managers, which keep the pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
 }
 
 impl Step {
+    /// A step without fields and without anything that can be left out.
+    pub fn new(kind: StepKind, name: &str, title: Text, submit: Text) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            title,
+            intro: None,
+            notice: None,
+            facts: Vec::new(),
+            tried: Vec::new(),
+            help: Vec::new(),
+            fields: Vec::new(),
+            submit,
+            alternatives: Vec::new(),
+            attempts_left: None,
+            expires_at: None,
+            url: None,
+            live: false,
+            code: None,
+            request: None,
+            username: None,
+        }
+    }
+
     /// The stable code of what went wrong with the last answer, if something did: the notice's, or the last part
     /// of the key of the first field's error.
     pub fn refusal(&self) -> Option<&str> {
@@ -111,7 +151,9 @@ impl Step {
         let property = |field: &Field| {
             let mut rules = json!({ "type": "string" });
             match field.kind {
-                FieldKind::Text | FieldKind::Host => {}
+                FieldKind::Text | FieldKind::Long | FieldKind::Host => {}
+                FieldKind::Phone => rules["pattern"] = json!("^[+]?[0-9 ().-]*$"),
+                FieldKind::Code => rules["writeOnly"] = json!(true),
                 FieldKind::Email => rules["format"] = json!("idn-email"),
                 FieldKind::Port => rules["pattern"] = json!("^[0-9]{1,5}$"),
                 FieldKind::Password => rules["writeOnly"] = json!(true),
@@ -143,7 +185,7 @@ impl Step {
 
     /// Whether an answer to this step carries something secret.
     pub fn asks_secret(&self) -> bool {
-        self.fields.iter().any(|field| field.kind == FieldKind::Password)
+        self.fields.iter().any(|field| field.kind.is_secret())
     }
 }
 
@@ -214,6 +256,12 @@ pub struct Alternative {
 pub enum FieldKind {
     /// A line of text.
     Text,
+    /// Text that may have several lines.
+    Long,
+    /// A phone number with its country code.
+    Phone,
+    /// A short code that was sent to the person.
+    Code,
     /// An e-mail address.
     Email,
     /// A host name.
@@ -226,6 +274,13 @@ pub enum FieldKind {
     Checkbox,
     /// One of the choices.
     Select,
+}
+
+impl FieldKind {
+    /// Whether what is typed is never sent back.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Password | Self::Code)
+    }
 }
 
 /// One field of a form.

@@ -36,7 +36,7 @@ pub(super) fn draw(
             prose => field.kind == FieldKind::Text && field.autocomplete.is_none(),
             enterkeyhint => if Some(at) == last { "go" } else { "next" },
             label => say(&field.label),
-            value => field.value.as_deref().filter(|_| field.kind != FieldKind::Password),
+            value => field.value.as_deref().filter(|_| !field.kind.is_secret()),
             checked => field.value.as_deref() == Some("yes"),
             help => field.help.as_ref().map(say),
             error => field.error.as_ref().map(say),
@@ -70,9 +70,8 @@ fn refused(step: &Step) -> bool {
 fn focus(step: &Step) -> Option<usize> {
     let fields = &step.fields;
     let only = || (refused(step) && fields.len() == 1 && typed(fields[0].kind)).then_some(0);
-    let empty = |field: &Field| {
-        field.kind == FieldKind::Password || field.value.as_deref().unwrap_or_default().is_empty()
-    };
+    let empty =
+        |field: &Field| field.kind.is_secret() || field.value.as_deref().unwrap_or_default().is_empty();
     fields
         .iter()
         .position(|field| field.error.is_some())
@@ -82,15 +81,21 @@ fn focus(step: &Step) -> Option<usize> {
 
 fn typed(kind: FieldKind) -> bool {
     match kind {
-        FieldKind::Text | FieldKind::Email | FieldKind::Host | FieldKind::Port | FieldKind::Password => true,
         FieldKind::Checkbox | FieldKind::Select => false,
+        _ => true,
     }
 }
 
 fn control(kind: FieldKind) -> &'static str {
     match kind {
         // An address is no `type=email`: browsers refuse there what mail systems accept (non-Latin local parts).
-        FieldKind::Text | FieldKind::Email | FieldKind::Host | FieldKind::Port => "input",
+        FieldKind::Text
+        | FieldKind::Email
+        | FieldKind::Host
+        | FieldKind::Port
+        | FieldKind::Phone
+        | FieldKind::Code => "input",
+        FieldKind::Long => "textarea",
         FieldKind::Password => "password",
         FieldKind::Checkbox => "checkbox",
         FieldKind::Select => "select",
@@ -101,8 +106,9 @@ fn inputmode(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Email => "email",
         FieldKind::Host => "url",
-        FieldKind::Port => "numeric",
-        FieldKind::Text | FieldKind::Password | FieldKind::Checkbox | FieldKind::Select => "text",
+        FieldKind::Port | FieldKind::Code => "numeric",
+        FieldKind::Phone => "tel",
+        _ => "text",
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Offer {
     pub built: Catalogue,
     /// Those that want settings first, by slug.
     pub unset: Vec<String>,
+    /// The keys of settings that lead to stand-ins instead of the real provider.
+    pub stand_ins: Vec<String>,
 }
 
 /// The providers by slug, in the order they are offered. The `mod` lines stay outside because the formatter
@@ -48,7 +50,7 @@ const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap];
 /// Every problem there is, as sentences that begin with the key: `providers.imap.ports: …`.
 pub fn catalogue(sections: &BTreeMap<String, toml::Table>) -> Result<Offer, Vec<String>> {
     let mut problems: Vec<String> = sections.keys().filter_map(|slug| stranger(slug)).collect();
-    let (mut built, mut unset) = (Catalogue::new(), Vec::new());
+    let (mut built, mut unset, mut stand_ins) = (Catalogue::new(), Vec::new(), Vec::new());
     for (slug, build) in BUILT {
         let mut section = Section::new(slug, sections.get(*slug).cloned().unwrap_or_default());
         let wanted = section.boolean("enabled", true);
@@ -58,9 +60,10 @@ pub fn catalogue(sections: &BTreeMap<String, toml::Table>) -> Result<Offer, Vec<
             Ok(_) => {}
             Err(problem) => problems.push(format!("providers.{slug}: {problem}")),
         }
+        stand_ins.append(&mut section.take_stand_ins());
         problems.extend(section.finish());
     }
-    if problems.is_empty() { Ok(Offer { built, unset }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Offer { built, unset, stand_ins }) } else { Err(problems) }
 }
 
 /// What is wrong with a section for this slug, if no provider of that name exists.

@@ -15,12 +15,13 @@ pub struct Section {
     slug: String,
     left: Table,
     problems: Vec<String>,
+    stand_ins: Vec<String>,
 }
 
 impl Section {
     /// Starts reading the section of this provider.
     pub fn new(slug: &str, table: Table) -> Self {
-        Self { slug: slug.to_owned(), left: table, problems: Vec::new() }
+        Self { slug: slug.to_owned(), left: table, problems: Vec::new(), stand_ins: Vec::new() }
     }
 
     /// A switch: true or false.
@@ -75,6 +76,21 @@ impl Section {
             (text.len() <= longest && !text.chars().any(char::is_control)).then(|| text.to_owned())
         });
         Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// One line of text that leads to a stand-in for the provider, for tests; whoever starts the server refuses it outside
+    /// of loopback.
+    pub fn stand_in(&mut self, key: &str, longest: usize) -> Option<String> {
+        let text = self.text(key, longest);
+        if text.is_some() {
+            self.stand_ins.push(format!("providers.{}.{key}", self.slug));
+        }
+        text
+    }
+
+    /// Takes the keys under which stand-ins are set.
+    pub fn take_stand_ins(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.stand_ins)
     }
 
     /// A secret of any shape, without spaces and line ends around it; `None` when it is set to nothing.

@@ -46,23 +46,10 @@ fn say(key: &str) -> Text {
 }
 
 fn step(name: &str, fields: Vec<Field>) -> Step {
-    Step {
-        kind: StepKind::Form,
-        url: None,
-        name: name.to_owned(),
-        title: say(&format!("{name}.title")),
-        intro: Some(say(&format!("{name}.intro"))),
-        notice: None,
-        facts: Vec::new(),
-        tried: Vec::new(),
-        help: Vec::new(),
-        fields,
-        submit: say("continue"),
-        alternatives: Vec::new(),
-        attempts_left: None,
-        expires_at: None,
-        username: None,
-    }
+    let mut step = Step::new(StepKind::Form, name, say(&format!("{name}.title")), say("continue"));
+    step.intro = Some(say(&format!("{name}.intro")));
+    step.fields = fields;
+    step
 }
 
 fn field(name: &str, kind: FieldKind) -> Field {
@@ -234,28 +221,17 @@ pub(super) fn broken(value: &str) -> Step {
         autocomplete: Some(if value == HOSTILE { value.to_owned() } else { "off".to_owned() }),
         choices: vec![Choice { value: value.to_owned(), label: text() }],
     });
-    Step {
-        kind: StepKind::Form,
-        url: None,
-        name: value.to_owned(),
-        title: text(),
-        intro: Some(text()),
-        notice: Some(Notice {
-            code: value.to_owned(),
-            tone: Tone::Refused,
-            text: text(),
-            advice: Some(text()),
-        }),
-        facts: vec![Fact { label: text(), value: value.to_owned() }],
-        tried: vec![Tried { place: text(), outcome: text() }],
-        help: vec![Help { text: text(), url: Some(value.to_owned()) }],
-        fields: fields.collect(),
-        submit: text(),
-        alternatives: vec![Alternative { name: value.to_owned(), label: text() }],
-        attempts_left: Some(1),
-        expires_at: None,
-        username: None,
-    }
+    let mut step = Step::new(StepKind::Form, value, text(), text());
+    step.intro = Some(text());
+    step.notice =
+        Some(Notice { code: value.to_owned(), tone: Tone::Refused, text: text(), advice: Some(text()) });
+    step.facts = vec![Fact { label: text(), value: value.to_owned() }];
+    step.tried = vec![Tried { place: text(), outcome: text() }];
+    step.help = vec![Help { text: text(), url: Some(value.to_owned()) }];
+    step.fields = fields.collect();
+    step.alternatives = vec![Alternative { name: value.to_owned(), label: text() }];
+    step.attempts_left = Some(1);
+    step
 }
 
 /// A problem page with the ways on that go with its kind.

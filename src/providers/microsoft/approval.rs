@@ -2,7 +2,7 @@
 //! with the address to pass on, and what follows when an administrator comes back from it. Their coming back proves
 //! nothing but that one may try again.
 
-use crate::contract::{Context, Fact, Next, Notice, StepKind, Tone, Trouble};
+use crate::contract::{Context, Fact, Next, Notice, Step, StepKind, Tone, Trouble};
 
 use super::super::oauth::refusal::Refusal;
 use super::super::oauth::sign_in;
@@ -53,7 +53,7 @@ impl Microsoft {
             ("state", state.reveal()),
         ]);
         let title = VOICE.say("approval.title");
-        let mut step = VOICE.step(StepKind::Wait, NAME, title, VOICE.say("submit.approved"));
+        let mut step = Step::new(StepKind::Wait, NAME, title, VOICE.say("submit.approved"));
         step.intro = Some(VOICE.say("approval.intro"));
         step.notice = notice;
         // Administrators know an app by its ID, and look it up by that.

@@ -23,27 +23,6 @@ impl Voice {
         Text::key(format!("{}.{key}", self.slug)).with("provider", self.name)
     }
 
-    /// A step without fields.
-    pub fn step(self, kind: StepKind, name: &str, title: Text, submit: Text) -> Step {
-        Step {
-            kind,
-            name: name.to_owned(),
-            title,
-            intro: None,
-            notice: None,
-            facts: Vec::new(),
-            tried: Vec::new(),
-            help: Vec::new(),
-            fields: Vec::new(),
-            submit,
-            alternatives: Vec::new(),
-            attempts_left: None,
-            expires_at: None,
-            url: None,
-            username: None,
-        }
-    }
-
     /// The step that leads to the provider's pages; its address is added on departure.
     pub fn sign_in(self, repairs: Option<&str>, refusal: Option<Refusal>) -> Step {
         let title = match repairs {
@@ -51,7 +30,7 @@ impl Voice {
             None => self.say("sign_in.title"),
         };
         let submit = if refusal.is_some() { self.say("submit.again") } else { self.say("submit.sign_in") };
-        let mut step = self.step(StepKind::Redirect, SIGN_IN, title, submit);
+        let mut step = Step::new(StepKind::Redirect, SIGN_IN, title, submit);
         step.intro = Some(self.say("sign_in.intro"));
         step.notice = refusal.map(|refusal| self.notice(refusal));
         step.help = vec![Help { text: self.say("help.error_page"), url: None }];

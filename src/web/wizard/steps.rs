@@ -169,12 +169,10 @@ fn keep_typed(view: &mut View, drawn: i64, typed: &Answer) {
     for field in &mut step.fields {
         let sent = typed.fields.get(&field.name).map(|text| text.reveal().to_owned());
         match field.kind {
-            FieldKind::Password => {}
+            kind if kind.is_secret() => {}
             // A box that is not ticked is not sent.
             FieldKind::Checkbox => field.value = sent,
-            FieldKind::Text | FieldKind::Email | FieldKind::Host | FieldKind::Port | FieldKind::Select => {
-                field.value = sent.or_else(|| field.value.take());
-            }
+            _ => field.value = sent.or_else(|| field.value.take()),
         }
     }
 }

@@ -12,23 +12,7 @@ pub fn say(key: &str) -> Text {
 
 /// An empty step.
 pub fn step(name: &str, title: Text, submit: Text) -> Step {
-    Step {
-        kind: StepKind::Form,
-        url: None,
-        name: name.to_owned(),
-        title,
-        intro: None,
-        notice: None,
-        facts: Vec::new(),
-        tried: Vec::new(),
-        help: Vec::new(),
-        fields: Vec::new(),
-        submit,
-        alternatives: Vec::new(),
-        attempts_left: None,
-        expires_at: None,
-        username: None,
-    }
+    Step::new(StepKind::Form, name, title, submit)
 }
 
 /// A field that holds something already.
