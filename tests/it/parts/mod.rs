@@ -25,6 +25,7 @@ pub mod sink;
 pub mod submission;
 pub mod unpacked;
 pub mod visitor;
+pub mod whatsapp;
 pub mod wire;
 
 #[cfg(test)]

@@ -5,3 +5,4 @@ mod imap;
 mod international;
 mod oauth;
 mod others;
+mod whatsapp;
