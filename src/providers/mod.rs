@@ -12,6 +12,7 @@ mod imap;
 mod microsoft;
 mod oauth;
 mod section;
+mod telegram;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::contract::{Catalogue, Provider};
 use section::Section;
 
 /// Slugs that are planned but not built: a section for one is no typing mistake, and waits for its version.
-const PLANNED: &[&str] = &["linkedin", "instagram", "whatsapp", "telegram"];
+const PLANNED: &[&str] = &["linkedin", "instagram", "whatsapp"];
 
 /// `None` when the provider cannot be used before it is set up.
 type Build = fn(&mut Section) -> Result<Option<Arc<dyn Provider>>, String>;
@@ -41,7 +42,7 @@ macro_rules! catalogue {
     [$($slug:ident),* $(,)?] => { &[$((stringify!($slug), |section| $slug::build(section))),*] };
 }
 
-const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap];
+const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap, telegram];
 
 /// Builds every provider that is not switched off, each from its own raw `[providers.<slug>]` section. A
 /// provider without a section is built with its defaults.
@@ -100,10 +101,10 @@ mod tests {
         let offer = catalogue(&BTreeMap::new()).unwrap();
         let slugs: Vec<_> = offer.built.iter().map(|provider| provider.about().slug.as_str()).collect();
         assert_eq!(slugs, ["imap"]);
-        assert_eq!(offer.unset, ["google", "microsoft"]);
+        assert_eq!(offer.unset, ["google", "microsoft", "telegram"]);
         let client = "google.client_id = '1-a.apps.googleusercontent.com'\ngoogle.client_secret = 'x'";
         let offer = catalogue(&sections(client)).unwrap();
-        assert_eq!((offer.built.len(), offer.unset), (2, vec!["microsoft".to_owned()]));
+        assert_eq!((offer.built.len(), offer.unset), (2, vec!["microsoft".to_owned(), "telegram".to_owned()]));
     }
 
     #[test]
