@@ -43,6 +43,9 @@ export function messageId(asked) {
   return lastId + (asked ? 1n : 3n);
 }
 
+/** What a client is told of a message that was not taken. */
+const noted = ({ id, seqno }, object) => ({ body: write({ ...object, bad_msg_id: id, bad_msg_seqno: seqno }), content: false, asked: true });
+
 export class Connection {
   init = null;
   key = null;
@@ -110,7 +113,7 @@ export class Connection {
   /** Says that a key is unknown, with the transport's own error. */
   #refuse(code) {
     this.broken = `-${code}`;
-    this.socket.end(this.#transport.pack(int(-code)));
+    this.socket.end(this.#transport.error(code));
   }
 
   #plain(packet) {
@@ -124,10 +127,8 @@ export class Connection {
     const session = (this.#session = this.key.session(plain.readBigInt64LE(8)));
     const bad = this.#badness(session, message, plain.readBigInt64LE(0));
     if (bad === "seen") return;
-    const about = { bad_msg_id: message.id, bad_msg_seqno: message.seqno };
-    const note = (object) => ({ body: write({ ...object, ...about }), content: false, asked: true });
-    if (bad === 48) return this.#send([note({ _: "bad_server_salt", error_code: 48, new_server_salt: this.key.salt })]);
-    if (bad) return this.#send([note({ _: "bad_msg_notification", error_code: bad })]);
+    if (bad === 48) return this.#send([noted(message, { _: "bad_server_salt", error_code: 48, new_server_salt: this.key.salt })]);
+    if (bad) return this.#send([noted(message, { _: "bad_msg_notification", error_code: bad })]);
     const replies = [];
     if (!session.greeted) {
       session.greeted = true;
@@ -135,12 +136,23 @@ export class Connection {
       replies.push({ body, content: true, asked: false });
     }
     for (const one of this.#unpacked(message)) {
-      const even = one.seqno % 2 === 0;
-      const content = one.body.readUInt32LE() !== CONTAINER && this.#isContent(one.body);
-      if (content === even) replies.push({ body: write({ _: "bad_msg_notification", bad_msg_id: one.id, bad_msg_seqno: one.seqno, error_code: content ? 35 : 34 }), content: false, asked: true });
+      const wrong = this.#misnumbered(session, one);
+      if (wrong) replies.push(noted(one, { _: "bad_msg_notification", error_code: wrong }));
       else replies.push(...this.#reply(one));
     }
     this.#send(replies);
+  }
+
+  /** What is wrong with a message's place in its session, by the protocol's numbers. */
+  #misnumbered(session, { id, seqno, body }) {
+    const content = this.#isContent(body);
+    if (content !== (seqno % 2 === 1)) return content ? 35 : 34;
+    const { last } = session;
+    if (!content) return 0;
+    if (last && id > last.id && seqno <= last.seqno) return 32;
+    if (last && id < last.id && seqno >= last.seqno) return 33;
+    if (!last || id > last.id) session.last = { id, seqno };
+    return 0;
   }
 
   /** What is wrong with a message, by the protocol's numbers. */

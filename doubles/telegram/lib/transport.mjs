@@ -88,6 +88,13 @@ export class Transport {
     return this.#framing.pack(packet);
   }
 
+  /** An error of the transport's own, four bytes; in full transport it stands where a length would. */
+  error(code) {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32LE(-code);
+    return this.#framing.name === "full" ? bytes : this.#framing.pack(bytes);
+  }
+
   #begin() {
     const first = this.#waiting;
     if (first[0] === 0xef) {
