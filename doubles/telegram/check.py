@@ -15,7 +15,7 @@ scenarios = [one for module in (logins, protocol) for one in vars(module).values
 
 
 async def main():
-    double = Double(sys.argv[1])
+    double = Double(*sys.argv[1:])
     # An error that nobody waits for is one that was ordered; Telethon says it twice.
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     failed = 0

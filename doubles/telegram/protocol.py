@@ -23,6 +23,18 @@ async def a_key_from_the_pool_needs_no_exchange(double):
     assert [one["key"] for one in double.call("/log")] == [double.call("/sessions?phone=491510000202")[0]["key"]] * 2
 
 
+async def a_key_from_the_file_is_good_at_its_data_centre_alone(double):
+    with open(double.keys) as file:
+        keys = [line.split() for line in file]
+    assert [dc for dc, _ in keys] == ["1", "2", "3"] * 4 and len({key for _, key in keys}) == 12
+    for dc, key in keys[:3]:
+        client = await double.connected(int(dc), key)
+        assert (await client(functions.help.GetNearestDcRequest())).this_dc == int(dc)
+        await client.disconnect()
+    with Expected(errors.AuthKeyNotFound):
+        await double.connected(2, keys[3][1])
+
+
 async def a_key_that_is_forgotten_is_refused_by_the_transport(double):
     double.call("/accounts", {"phone": "491510000216"})
     client = await double.connected()

@@ -24,8 +24,9 @@ class Refused(Exception):
 
 
 class Double:
-    def __init__(self, line):
+    def __init__(self, line, keys=None):
         said = json.loads(line)
+        self.keys = keys
         self.control, self.api, self.dcs = said["control"], said["api"], said["dcs"]
         # Telethon asks nobody else for a key then.
         rsa._server_keys.clear()
