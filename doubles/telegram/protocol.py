@@ -1,11 +1,14 @@
 """Scenarios: the protocol below the logins, and what can be ordered of the double."""
 
 import asyncio
+import hashlib
+import struct
+import zlib
 
 from telethon import errors, functions, types
 from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
 
-from telegram import Expected, Refused
+from telegram import WITHIN, Expected, Refused
 
 
 async def a_key_from_the_pool_needs_no_exchange(double):
@@ -56,11 +59,43 @@ async def every_framing_is_understood(double):
     assert [one["transport"] for one in double.call("/log")] == ["abridged", "intermediate"]
 
 
+async def what_no_client_may_send_is_cut(double):
+    def full(body, number=0, spoilt=0):
+        packet = struct.pack("<ii", len(body) + 12, number) + body
+        return packet + struct.pack("<I", zlib.crc32(packet) ^ spoilt)
+
+    async def answer(data):
+        reader, writer = await asyncio.open_connection(*double.dcs["1"].split(":"))
+        writer.write(data)
+        said = await asyncio.wait_for(reader.read(), WITHIN)
+        writer.close()
+        return said
+
+    key = bytes.fromhex(double.call("/keys", {"dc": 1})[0]["key"])
+    known = hashlib.sha1(key).digest()[-8:]
+    assert await answer(full(b"\1" * 8 + bytes(48))) == struct.pack("<i", -404)
+    assert await answer(b"\xee" * 4 + struct.pack("<i", 56) + b"\1" * 8 + bytes(48)) == struct.pack("<ii", 4, -404)
+    double.call("/log", method="DELETE")
+    spoilt = {
+        "a wrong message key": full(known + bytes(48)),
+        "a wrong checksum": full(known + bytes(48), spoilt=1),
+        "packets out of order": full(known + bytes(48), number=1),
+        "a packet of 542393671 bytes": b"GET / HTTP/1.1\r\n\r\n",
+    }
+    for data in spoilt.values():
+        assert await answer(data) == b""
+    assert [one["broken"] for one in double.call("/log")] == list(spoilt)
+
+
 async def a_wrong_clock_and_old_salts_are_put_right(double):
     client = await double.connected()
     nearest = functions.help.GetNearestDcRequest()
-    double.call("/salts", {})
-    await client(nearest)
+    salts = set()
+    for _ in range(2):
+        await client(nearest)
+        salts.add(client._sender._state.salt)
+        double.call("/salts", {})
+    assert len(salts) == 2 and 0 not in salts
     for offset in (-1_000, 1_000):
         client._sender._state.time_offset = offset
         client._sender._state._last_msg_id = 0
