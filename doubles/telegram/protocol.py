@@ -84,7 +84,8 @@ async def what_no_client_may_send_is_cut(double):
     }
     for data in spoilt.values():
         assert await answer(data) == b""
-    assert [one["broken"] for one in double.call("/log")] == list(spoilt)
+    seen = [one["broken"] for one in double.call("/log") if one["broken"] != "-404"]
+    assert seen == list(spoilt), seen
 
 
 async def a_wrong_clock_and_old_salts_are_put_right(double):
