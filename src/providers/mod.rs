@@ -12,6 +12,7 @@ mod imap;
 mod microsoft;
 mod oauth;
 mod section;
+mod telegram;
 mod whatsapp;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use crate::contract::{Catalogue, Provider};
 use section::Section;
 
 /// Slugs that are planned but not built: a section for one is no typing mistake, and waits for its version.
-const PLANNED: &[&str] = &["linkedin", "instagram", "telegram"];
+const PLANNED: &[&str] = &["linkedin", "instagram"];
 
 /// `None` when the provider cannot be used before it is set up.
 type Build = fn(&mut Section) -> Result<Option<Arc<dyn Provider>>, String>;
@@ -42,7 +43,7 @@ macro_rules! catalogue {
     [$($slug:ident),* $(,)?] => { &[$((stringify!($slug), |section| $slug::build(section))),*] };
 }
 
-const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap, whatsapp];
+const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap, whatsapp, telegram];
 
 /// Those that an operator has to switch on: they want no setting up, but a decision.
 const OFF_BY_DEFAULT: &[&str] = &["whatsapp"];
@@ -104,10 +105,10 @@ mod tests {
         let offer = catalogue(&BTreeMap::new()).unwrap();
         let slugs: Vec<_> = offer.built.iter().map(|provider| provider.about().slug.as_str()).collect();
         assert_eq!(slugs, ["imap"]);
-        assert_eq!(offer.unset, ["google", "microsoft"]);
+        assert_eq!(offer.unset, ["google", "microsoft", "telegram"]);
         let client = "google.client_id = '1-a.apps.googleusercontent.com'\ngoogle.client_secret = 'x'";
         let offer = catalogue(&sections(client)).unwrap();
-        assert_eq!((offer.built.len(), offer.unset), (2, vec!["microsoft".to_owned()]));
+        assert_eq!((offer.built.len(), offer.unset), (2, vec!["microsoft".to_owned(), "telegram".to_owned()]));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! What comes from Python's index, below `target`, each in an environment of its own: Schemathesis, which one test runs
-//! against the server, and the library that a receiver of signed calls checks them with.
+//! against the server, the library that a receiver of signed calls checks them with, and the client that the stand-in for
+//! Telegram is checked with.
 
 use crate::setup::{self, Package, package};
 use crate::shell::{self, Failure, program, run, succeeds};
 
 /// Each environment's folder, with exact versions of what is in it.
-const ENVIRONMENTS: [(&str, &str); 2] = [
+const ENVIRONMENTS: [(&str, &str); 3] = [
     ("schemathesis", include_str!("../../tests/it/api/schemathesis.txt")),
     ("receiver", include_str!("../../doubles/receiver/requirements.txt")),
+    ("telethon", include_str!("../../doubles/telegram/requirements.txt")),
 ];
 
 const PYTHON: &str = "/usr/bin/python3";

@@ -6,3 +6,4 @@ mod identity;
 mod mail;
 mod network;
 mod processes;
+mod telegram;

@@ -1,0 +1,175 @@
+//! Why a call to Telegram did not give what was asked for: an error that it names, or no answer.
+
+use std::time::Duration;
+
+use grammers_mtproto::transport;
+use grammers_mtsender::InvocationError;
+
+use crate::contract::{Actor, Trouble};
+
+use super::session::Denied;
+
+/// What came instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Telegram named an error, such as `PHONE_CODE_INVALID`; numbers inside of its name are apart.
+    Named {
+        /// As in HTTP: 303, 400, 401, 406, 420, 500.
+        code: i32,
+        /// The name.
+        name: String,
+        /// The number.
+        value: Option<u32>,
+    },
+    /// The data centre does not know our key.
+    KeyLost,
+    /// There was no answer; a stable code.
+    Silent(&'static str),
+}
+
+impl From<InvocationError> for Refusal {
+    fn from(error: InvocationError) -> Self {
+        match error {
+            InvocationError::Rpc(error) => {
+                Self::Named { code: error.code, name: error.name, value: error.value }
+            }
+            InvocationError::Transport(transport::Error::BadStatus { status: 404 }) => Self::KeyLost,
+            InvocationError::Transport(transport::Error::BadStatus { status: 429 }) => {
+                Self::Silent("rate_limited")
+            }
+            InvocationError::Session(error) => match error.downcast_ref() {
+                Some(Denied::KeyLost) => Self::KeyLost,
+                Some(Denied::Address) => Self::Silent("address_not_allowed"),
+                None => Self::Silent("session_error"),
+            },
+            InvocationError::Io(error) => {
+                Self::Silent(crate::kernel::egress::ConnectError::from(error).code())
+            }
+            InvocationError::Dropped(_) => Self::Silent("connection_broken"),
+            InvocationError::InvalidDc => Self::Silent("data_centre_unknown"),
+            InvocationError::Deserialize(_)
+            | InvocationError::Transport(_)
+            | InvocationError::Authentication(_) => Self::Silent("protocol_error"),
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether it is this error.
+    pub fn is(&self, wanted: &str) -> bool {
+        matches!(self, Self::Named { name, .. } if name == wanted)
+    }
+
+    /// Whether it is one of these errors.
+    pub fn is_any(&self, wanted: &[&str]) -> bool {
+        wanted.iter().any(|name| self.is(name))
+    }
+
+    /// Whether the key that was used stands for nobody: it expired, was ended, or is not known.
+    pub fn is_signed_out(&self) -> bool {
+        matches!(self, Self::KeyLost | Self::Named { code: 401, .. }) && !self.is("SESSION_PASSWORD_NEEDED")
+    }
+
+    /// Whether the connection came to an end, so that another one may do.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Silent("connection_broken" | "connect_refused"))
+    }
+
+    /// The data centre that it must be said to instead.
+    pub fn elsewhere(&self) -> Option<i32> {
+        match self {
+            Self::Named { code: 303, value: Some(dc), .. } => i32::try_from(*dc).ok(),
+            _ => None,
+        }
+    }
+
+    /// How long to wait, where that is what is said; zero when it does not say how long.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Named { code: 420, value, .. } => Some(Duration::from_secs(value.unwrap_or(0).into())),
+            Self::Named { name, .. } if name.ends_with("_FLOOD") && !name.starts_with("API_ID") => {
+                Some(Duration::ZERO)
+            }
+            Self::Silent("rate_limited") => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+
+    /// Where it says nothing about the person.
+    pub fn trouble(&self) -> Trouble {
+        let nobody = |code| Trouble { code, actor: Actor::Nobody };
+        let operator = |code| Trouble { code, actor: Actor::Operator };
+        match self {
+            Self::Silent("data_centre_unknown" | "session_error") => operator("data_centre_unknown"),
+            Self::Silent(code @ "address_not_allowed") => operator(code),
+            Self::Silent(code) => nobody(code),
+            Self::KeyLost => nobody("auth_key_unknown"),
+            Self::Named { name, .. } if name == "API_ID_INVALID" => operator("config_api_id_invalid"),
+            Self::Named { name, .. } if name == "API_ID_PUBLISHED_FLOOD" => {
+                operator("config_api_id_published")
+            }
+            _ if self.wait().is_some() => nobody("rate_limited"),
+            Self::Named { code, .. } if *code >= 500 || *code < 0 => nobody("provider_unavailable"),
+            Self::Named { code, name, .. } => {
+                // Telegram's own names are short and plain; whatever else it were does not belong into a log.
+                let name: String =
+                    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
+                tracing::warn!(code, name, "Telegram named an error that is not known here");
+                nobody("provider_error_unknown")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grammers_mtsender::RpcError;
+
+    use super::*;
+
+    fn named(code: i32, text: &str) -> Refusal {
+        let error = grammers_tl_types::types::RpcError { error_code: code, error_message: text.to_owned() };
+        InvocationError::Rpc(RpcError::from(error)).into()
+    }
+
+    #[test]
+    fn errors_are_read_by_name_and_number() {
+        assert_eq!(named(303, "PHONE_MIGRATE_4").elsewhere(), Some(4));
+        assert_eq!(named(400, "PHONE_CODE_INVALID").elsewhere(), None);
+        assert_eq!(named(420, "FLOOD_WAIT_31").wait(), Some(Duration::from_secs(31)));
+        assert_eq!(named(406, "PHONE_PASSWORD_FLOOD").wait(), Some(Duration::ZERO));
+        assert_eq!(named(400, "API_ID_PUBLISHED_FLOOD").wait(), None);
+        assert!(named(401, "SESSION_REVOKED").is_signed_out() && Refusal::KeyLost.is_signed_out());
+        assert!(!named(401, "SESSION_PASSWORD_NEEDED").is_signed_out());
+        assert!(!Refusal::Silent("timeout").is_signed_out());
+    }
+
+    #[test]
+    fn what_is_not_about_the_person_says_who_has_to_act() {
+        for (refusal, code, actor) in [
+            (named(400, "API_ID_INVALID"), "config_api_id_invalid", Actor::Operator),
+            (named(400, "API_ID_PUBLISHED_FLOOD"), "config_api_id_published", Actor::Operator),
+            (named(420, "FLOOD_WAIT_9"), "rate_limited", Actor::Nobody),
+            (named(500, "AUTH_RESTART"), "provider_unavailable", Actor::Nobody),
+            (named(400, "TEAPOT"), "provider_error_unknown", Actor::Nobody),
+            (Refusal::Silent("timeout"), "timeout", Actor::Nobody),
+            (InvocationError::InvalidDc.into(), "data_centre_unknown", Actor::Operator),
+            (
+                InvocationError::Session(Box::new(Denied::Address)).into(),
+                "address_not_allowed",
+                Actor::Operator,
+            ),
+        ] {
+            let trouble = refusal.trouble();
+            assert_eq!((trouble.code, trouble.actor), (code, actor));
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_seen_however_it_is_said() {
+        let status = transport::Error::BadStatus { status: 404 };
+        assert_eq!(Refusal::from(InvocationError::Transport(status)), Refusal::KeyLost);
+        assert_eq!(Refusal::from(InvocationError::Session(Box::new(Denied::KeyLost))), Refusal::KeyLost);
+        assert!(Refusal::from(InvocationError::Dropped("x")).is_broken());
+    }
+}

@@ -1,0 +1,158 @@
+//! The steps as the person sees them. What is shown is decided here; where it leads is decided elsewhere.
+
+use std::time::Duration;
+
+use crate::contract::{
+    Alternative, Field, FieldKind, Help, Next, Notice, Step, StepKind, Text, Tone, Trouble,
+};
+
+use super::place::{At, Place, Sent};
+
+/// One of this provider's sentences.
+pub fn say(key: &str) -> Text {
+    Text::key(format!("telegram.{key}"))
+}
+
+/// What was wrong with an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Wrong {
+    /// With its field.
+    pub field: Option<Text>,
+    /// With something else.
+    pub notice: Option<Notice>,
+}
+
+impl Wrong {
+    /// With the field.
+    pub fn field(key: &str) -> Self {
+        Self { field: Some(say(key)), notice: None }
+    }
+
+    /// With something else, by its code.
+    pub fn notice(code: &str) -> Self {
+        Self { field: None, notice: Some(notice(code)) }
+    }
+
+    /// Too much was asked in a short time. Waiting that long helps; zero when nobody says how long.
+    pub fn wait(wait: Duration) -> Self {
+        let minutes = wait.as_secs().div_ceil(60);
+        let mut notice = notice("rate_limited");
+        notice.advice = Some(match minutes {
+            0 => say("advice.rate_limited"),
+            1..=90 => say("advice.wait_minutes").with("n", minutes.to_string()),
+            _ => say("advice.wait_hours").with("n", minutes.div_ceil(60).to_string()),
+        });
+        Self { field: None, notice: Some(notice) }
+    }
+}
+
+fn notice(code: &str) -> Notice {
+    Notice {
+        code: code.to_owned(),
+        tone: Tone::Refused,
+        text: say(&format!("trouble.{code}")),
+        advice: Some(say(&format!("advice.{code}"))),
+    }
+}
+
+/// The codes of all notices.
+#[cfg(test)]
+pub const NOTICES: &[&str] = &[
+    "rate_limited",
+    "phone_banned",
+    "no_account",
+    "code_not_sent",
+    "code_unsuitable",
+    "payment_required",
+    "code_expired",
+    "code_wait",
+    "sign_in_expired",
+    "throttled",
+];
+
+impl Place {
+    /// Shows where the person stands.
+    ///
+    /// # Errors
+    /// None that could happen; see [`Place::store`].
+    pub fn show(self, wrong: Wrong) -> Result<Next, Trouble> {
+        let mut step = match &self.at {
+            At::Qr { .. } => self.qr(),
+            At::Ended => self.ended(),
+            At::Phone => self.ask_phone(),
+            At::Code(sent) => self.ask_code(sent),
+            At::Password { hint, .. } => self.ask_password(hint.as_deref()),
+        };
+        if let Some(field) = step.fields.first_mut() {
+            field.error = wrong.field;
+        }
+        step.notice = wrong.notice;
+        Ok(Next::Step { step: Box::new(step), state: self.store()? })
+    }
+
+    fn title(&self, key: &str) -> Text {
+        match &self.repairs {
+            Some(account) => say(&format!("{key}_repair")).with("account", account),
+            None => say(key),
+        }
+    }
+
+    fn qr(&self) -> Step {
+        let mut step = Step::new(StepKind::Qr, "qr", self.title("qr.title"), say("submit.new_code"));
+        step.intro = Some(say("qr.intro"));
+        step.live = true;
+        step.help =
+            vec![Help { text: say("help.scan"), url: None }, Help { text: say("help.undo"), url: None }];
+        step.alternatives = vec![way("phone_code", "way.phone_code")];
+        step
+    }
+
+    fn ended(&self) -> Step {
+        let mut step = Step::new(StepKind::Wait, "codes_ended", say("ended.title"), say("submit.new_code"));
+        step.intro = Some(say("ended.intro"));
+        step.alternatives = vec![way("phone_code", "way.phone_code")];
+        step
+    }
+
+    fn ask_phone(&self) -> Step {
+        let mut step = Step::new(StepKind::Form, "phone", self.title("phone.title"), say("submit.send_code"));
+        step.intro = Some(say("phone.intro"));
+        step.help = vec![Help { text: say("help.undo"), url: None }];
+        let mut field = Field::new("phone", FieldKind::Phone, say("field.phone"));
+        field.help = Some(say("field.phone_help"));
+        field.value = Some(self.phone.clone()).filter(|phone| !phone.is_empty());
+        field.autocomplete = Some("tel".to_owned());
+        step.fields.push(field);
+        step.alternatives = vec![way("qr", "way.qr")];
+        step
+    }
+
+    fn ask_code(&self, sent: &Sent) -> Step {
+        let mut step = Step::new(StepKind::Form, "code", say("code.title"), say("submit.sign_in"));
+        let intro = say(&format!("code.intro.{}", sent.way.as_str()));
+        step.intro = Some(intro.with("phone", &self.phone).with("to", &sent.to));
+        let mut field = Field::new("code", FieldKind::Code, say("field.code"));
+        field.autocomplete = Some("one-time-code".to_owned());
+        step.fields.push(field);
+        step.alternatives =
+            vec![way("resend", "way.resend"), way("phone_code", "way.other_phone"), way("qr", "way.qr")];
+        step
+    }
+
+    fn ask_password(&self, hint: Option<&str>) -> Step {
+        let mut step = Step::new(StepKind::Form, "password", say("password.title"), say("submit.sign_in"));
+        step.intro = Some(say("password.intro"));
+        step.help = vec![Help { text: say("help.forgotten"), url: None }];
+        let mut field = Field::new("password", FieldKind::Password, say("field.password"));
+        field.help = hint.map(|hint| say("field.password_hint").with("hint", hint));
+        field.autocomplete = Some("current-password".to_owned());
+        step.fields.push(field);
+        step.username = Some(self.phone.clone()).filter(|phone| !phone.is_empty());
+        step.alternatives = vec![way("qr", "way.again")];
+        step
+    }
+}
+
+fn way(name: &str, key: &str) -> Alternative {
+    Alternative { name: name.to_owned(), label: say(key) }
+}

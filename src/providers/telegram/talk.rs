@@ -1,0 +1,200 @@
+//! The conversation beside the step `qr`: one code after the other, until somebody scans one. Always: a code is renewed by
+//! what Telegram says of its end, on Telegram's clock; and nobody is shown codes for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use grammers_tl_types::{self as tl, enums};
+use tokio::sync::mpsc;
+
+use crate::contract::{Code, Context, Conversation, Heard, Next, State, Trouble};
+use crate::kernel::clock::Millis;
+
+use super::config::Application;
+use super::line::{Ends, Line, export};
+use super::place::{At, Place};
+use super::refusal::Refusal;
+use super::steps::Wrong;
+use super::{outcome, password};
+
+/// How long codes are made without anybody scanning one.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long before its end a code is renewed.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// How long no second code is asked for, whatever happens.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often in a row it is tried again without a code to show for it.
+const TRIES: u32 = 5;
+
+/// How often one sign-in is sent on to another data centre.
+const MOVES: u32 = 4;
+
+/// A conversation. What it does runs in a task of its own, so that being dropped at any await takes nothing from it.
+pub struct Talk {
+    application: Arc<Application>,
+    cx: Context,
+    place: Result<Place, Trouble>,
+    running: Option<Running>,
+}
+
+struct Running {
+    heard: mpsc::Receiver<Result<Heard, Trouble>>,
+    _task: Ends,
+}
+
+impl Talk {
+    /// The conversation for this step.
+    ///
+    /// # Errors
+    /// When it is another step.
+    pub fn new(application: &Arc<Application>, cx: &Context, state: State) -> Result<Self, Trouble> {
+        let place = Place::read(state)?;
+        if !matches!(place.at, At::Qr { .. }) {
+            return Err(Trouble::bug("nothing_to_say"));
+        }
+        Ok(Self { application: application.clone(), cx: cx.clone(), place: Ok(place), running: None })
+    }
+}
+
+#[async_trait]
+impl Conversation for Talk {
+    async fn next(&mut self) -> Result<Heard, Trouble> {
+        let place = self.place.clone()?;
+        let running = self.running.get_or_insert_with(|| {
+            let (tell, heard) = mpsc::channel(1);
+            let (application, cx) = (self.application.clone(), self.cx.clone());
+            let task = tokio::spawn(async move {
+                let last = run(&application, &cx, place, &tell).await;
+                // Nobody listens any more when this fails.
+                let _ = tell.send(last.map(Heard::Next)).await;
+            });
+            Running { heard, _task: Ends(task.abort_handle()) }
+        });
+        running.heard.recv().await.unwrap_or(Err(Trouble::bug("conversation_over")))
+    }
+
+    fn answered(&mut self, state: State) {
+        self.running = None;
+        self.place = Place::read(state);
+    }
+}
+
+/// What a code is good for.
+enum Token {
+    /// To be shown until it ends, in so many seconds since 1970 on Telegram's clock.
+    Show(tl::types::auth::LoginToken),
+    /// It was scanned.
+    Signed(enums::auth::Authorization),
+}
+
+async fn run(
+    application: &Arc<Application>,
+    cx: &Context,
+    place: Place,
+    tell: &mpsc::Sender<Result<Heard, Trouble>>,
+) -> Result<Next, Trouble> {
+    let At::Qr { until } = place.at else { return Err(Trouble::bug("nothing_to_say")) };
+    let mut line = Line::open(application, cx, None)?;
+    let mut ahead = None;
+    let mut tries = 0;
+    loop {
+        if cx.clock.now() >= until {
+            return Place { at: At::Ended, ..place }.show(Wrong::default());
+        }
+        let got = match ahead {
+            Some(_) => token(application, cx, &line).await,
+            None => {
+                let (got, said) = tokio::join!(token(application, cx, &line), skew(cx, &line));
+                ahead = said;
+                got
+            }
+        };
+        match got {
+            Ok(Token::Signed(signed)) => return finish(application, &line, signed),
+            Ok(Token::Show(token)) => {
+                tries = 0;
+                let now = cx.clock.now();
+                let ends = Millis(i64::from(token.expires) * 1000 - ahead.unwrap_or(0)).max(now.after(PAUSE));
+                let value = format!("tg://login?token={}", URL_SAFE_NO_PAD.encode(&token.token));
+                let code = Code { value, expires_at: Some(ends) };
+                if tell.send(Ok(Heard::Code(code))).await.is_err() {
+                    return Err(Trouble::bug("conversation_over"));
+                }
+                let left = ends.min(until).since(now).saturating_sub(MARGIN).max(PAUSE);
+                // Either way Telegram is asked what has become of it.
+                let _ = tokio::time::timeout(left, line.scanned()).await;
+            }
+            Err(refusal) if refusal.is("SESSION_PASSWORD_NEEDED") => {
+                return password::ask(cx, &line, place).await;
+            }
+            Err(refusal) => {
+                tries += 1;
+                // A connection may end at any moment; and a data centre may need a moment until it knows a new key.
+                let passes =
+                    refusal.is_broken() || refusal.is("AUTH_KEY_UNREGISTERED") || refusal.is("AUTH_RESTART");
+                if !passes || tries >= TRIES {
+                    return Err(refusal.trouble());
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// A code to show, or what came of the last one, at whichever data centre the person is.
+async fn token(application: &Application, cx: &Context, line: &Line) -> Result<Token, Refusal> {
+    let mut next = line.call(&export(application)).await?;
+    for _ in 0..MOVES {
+        match next {
+            enums::auth::LoginToken::Token(token) => return Ok(Token::Show(token)),
+            enums::auth::LoginToken::Success(success) => return Ok(Token::Signed(success.authorization)),
+            enums::auth::LoginToken::MigrateTo(there) => {
+                line.move_to(cx, there.dc_id);
+                let imported = line.call(&tl::functions::auth::ImportLoginToken { token: there.token }).await;
+                next = match imported {
+                    // Moving took longer than the token was good for; the new place gives one of its own.
+                    Err(refusal)
+                        if refusal.is_any(&[
+                            "AUTH_TOKEN_EXPIRED",
+                            "AUTH_TOKEN_INVALID",
+                            "AUTH_TOKEN_INVALIDX",
+                        ]) =>
+                    {
+                        line.call(&export(application)).await?
+                    }
+                    imported => imported?,
+                };
+            }
+        }
+    }
+    Err(Refusal::Silent("protocol_error"))
+}
+
+/// By how many milliseconds Telegram's clock is ahead of ours; `None` when it does not say.
+async fn skew(cx: &Context, line: &Line) -> Option<i64> {
+    let enums::Config::Config(config) = line.call(&tl::functions::help::GetConfig {}).await.ok()?;
+    // It says whole seconds, so half a second has passed since then; the way back takes less.
+    Some(i64::from(config.date) * 1000 + 500 - cx.clock.now().0)
+}
+
+/// Puts an authorization to use.
+///
+/// # Errors
+/// When it is none.
+pub fn finish(
+    application: &Application,
+    line: &Line,
+    signed: enums::auth::Authorization,
+) -> Result<Next, Trouble> {
+    let enums::auth::Authorization::Authorization(signed) = signed else {
+        return Err(Trouble::bug("sign_up_required"));
+    };
+    let connected = outcome::connected(signed.user, application.id, line.keep()?)?;
+    Ok(Next::Connected(Box::new(connected)))
+}

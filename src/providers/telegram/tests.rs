@@ -1,0 +1,1 @@
+//! The provider as its neighbours see it, without a network.
