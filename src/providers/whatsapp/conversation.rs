@@ -31,6 +31,8 @@ pub struct Talk {
     wish: Option<Wish>,
     /// Whether a pairing code was asked for on this connection.
     coded: bool,
+    /// The pairing code that it gave.
+    code: Option<String>,
     /// Whether a newer version was looked for, after this one was refused.
     retried: bool,
 }
@@ -43,7 +45,7 @@ enum Doing {
     /// A linking, saying this version.
     Linking(Linking, Version),
     /// A first login after a process ended before it.
-    Completing(BoxFuture<'static, (Box<Session>, Result<(), Error>)>),
+    Completing(BoxFuture<'static, (Session, Result<(), Error>)>),
     /// Nothing more.
     Over,
 }
@@ -70,6 +72,7 @@ impl Talk {
                 told: VecDeque::new(),
                 wish: None,
                 coded: false,
+                code: None,
                 retried: false,
             }),
         }
@@ -78,7 +81,8 @@ impl Talk {
     fn begin(&mut self) -> Result<(), Trouble> {
         match &self.place.stand {
             Stand::Paired { session } => {
-                let (mut session, cx, house) = (session.clone(), self.cx.clone(), self.house.clone());
+                let (cx, house) = (self.cx.clone(), self.house.clone());
+                let mut session = outcome::session(session)?;
                 self.doing = Doing::Completing(Box::pin(async move {
                     let version = house.versions.current(&cx, &house.config).await;
                     let settings = house.config.settings(version, &cx.clock);
@@ -104,7 +108,7 @@ impl Talk {
 
     /// A new connection; with a version beyond this one, which was refused.
     fn start(&mut self, refused: Option<Version>) {
-        (self.wish, self.coded) = (None, false);
+        (self.wish, self.coded, self.code) = (None, false, None);
         let (cx, house) = (self.cx.clone(), self.house.clone());
         self.doing = Doing::Starting(Box::pin(async move {
             match refused {
@@ -150,7 +154,11 @@ impl Talk {
                 }
                 _ => {}
             },
-            Event::Code { text, ends_in } => self.show(&grouped(&text), Some(ends_in)),
+            Event::Code { text, ends_in } => {
+                let code = grouped(&text);
+                self.show(&code, Some(ends_in));
+                self.code = Some(code);
+            }
             Event::CodeTyped => self.typed()?,
             Event::CodeEnded(end) => self.stop(End::of_code(end))?,
             Event::Passkey { request, .. } => {
@@ -170,7 +178,10 @@ impl Talk {
                     self.go(self.place.at(Stand::Passkey { request }), step)?;
                 }
             }
-            Event::Paired(session) => self.go(self.place.at(Stand::Paired { session }), steps::linking())?,
+            Event::Paired(session) => {
+                let session = outcome::stored(&session)?;
+                self.go(self.place.at(Stand::Paired { session }), steps::linking())?;
+            }
             Event::Linked(session) => self.linked(&session)?,
             Event::Ended(Over::Linked) => self.doing = Doing::Over,
             Event::Ended(Over::Expired) => {
@@ -188,12 +199,15 @@ impl Talk {
 
     /// The phone answered for the pairing code, which stays on show: if it was mistyped, it is typed again.
     fn typed(&mut self) -> Result<(), Trouble> {
-        if !matches!(self.place.stand, Stand::Code) {
-            return Ok(());
+        let Some(code) = self.code.clone() else { return Ok(()) };
+        if matches!(self.place.stand, Stand::Code) {
+            let place = self.place.at(Stand::Typed);
+            let step = steps::code(&place, Some(steps::typed()));
+            self.go(place, step)?;
         }
-        let place = self.place.at(Stand::Typed);
-        let step = steps::code(&place, Some(steps::typed()));
-        self.go(place, step)
+        // The service waits that much longer.
+        self.show(&code, Some(self.house.config.typed()));
+        Ok(())
     }
 
     fn request(&self) -> Option<Value> {
