@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use wire_whatsapp::{Assertion, End as Over, Error, Event, Linking, Refusal, Session, Version, complete};
 
-use crate::contract::{Code, Context, Conversation, Heard, Next, State, Trouble};
+use crate::contract::{Actor, Code, Context, Conversation, Heard, Next, State, Step, Trouble};
 use crate::kernel::clock::Millis;
 
 use super::House;
@@ -31,7 +31,7 @@ pub struct Talk {
     wish: Option<Wish>,
     /// Whether a pairing code was asked for on this connection.
     coded: bool,
-    /// The pairing code that it gave.
+    /// The code that it gave, to be typed or compared.
     code: Option<String>,
     /// Whether a newer version was looked for, after this one was refused.
     retried: bool,
@@ -128,7 +128,7 @@ impl Talk {
     }
 
     /// Goes on to a step.
-    fn go(&mut self, place: Place, step: crate::contract::Step) -> Result<(), Trouble> {
+    fn go(&mut self, place: Place, step: Step) -> Result<(), Trouble> {
         self.told.push_back(Heard::Next(place.show(step)?));
         self.place = place;
         Ok(())
@@ -137,6 +137,15 @@ impl Talk {
     fn show(&mut self, value: &str, ends_in: Option<std::time::Duration>) {
         let expires_at = ends_in.map(|left| self.now().after(left));
         self.told.push_back(Heard::Code(Code { value: value.to_owned(), expires_at }));
+    }
+
+    fn say_again(&mut self, step: Step, code: Option<String>) {
+        if let Ok(next) = self.place.show(step) {
+            self.told.push_back(Heard::Next(next));
+        }
+        if let Some(code) = code {
+            self.show(&code, None);
+        }
     }
 
     fn now(&self) -> Millis {
@@ -155,9 +164,8 @@ impl Talk {
                 _ => {}
             },
             Event::Code { text, ends_in } => {
-                let code = grouped(&text);
-                self.show(&code, Some(ends_in));
-                self.code = Some(code);
+                self.show(&text, Some(ends_in));
+                self.code = Some(text.to_string());
             }
             Event::CodeTyped => self.typed()?,
             Event::CodeEnded(end) => self.stop(End::of_code(end))?,
@@ -169,7 +177,8 @@ impl Talk {
             Event::PasskeyCode { text } => {
                 if let Some(request) = self.request() {
                     self.go(self.place.at(Stand::Compare { request }), steps::compare())?;
-                    self.show(&grouped(&text), None);
+                    self.show(&text, None);
+                    self.code = Some(text);
                 }
             }
             Event::PasskeyRefused { .. } => {
@@ -300,13 +309,11 @@ impl Conversation for Talk {
         let linked = matches!(self.doing, Doing::Linking(..));
         let goes_on = linked && {
             match (&self.place.stand, &place.stand) {
-                // The phone's yes and the person's answer met: what the phone said counts, and is said again.
                 (Stand::Paired { .. }, Stand::Paired { .. }) => true,
-                (Stand::Paired { .. }, _) => {
-                    if let Ok(next) = self.place.show(steps::linking()) {
-                        self.told.push_back(Heard::Next(next));
-                    }
-                    return;
+                // The service's word and the person's answer met: the word counts, and is said again.
+                (Stand::Paired { .. }, _) => return self.say_again(steps::linking(), None),
+                (Stand::Compare { .. }, Stand::Checking { .. }) => {
+                    return self.say_again(steps::compare(), self.code.clone());
                 }
                 (Stand::Passkey { .. }, Stand::Checking { assertion, .. }) => {
                     self.wish = Assertion::from_json(assertion).ok().map(Wish::Passkey);
@@ -339,18 +346,10 @@ fn request_of(stand: &Stand) -> Option<&Value> {
     }
 }
 
-/// Two groups of four, as phones show it.
-fn grouped(code: &str) -> String {
-    match code.split_at_checked(4) {
-        Some((first, rest)) if !rest.is_empty() => format!("{first}-{rest}"),
-        _ => code.to_owned(),
-    }
-}
-
 /// Tells the operator what only they can mend.
 fn tell(end: End, error: &Error) {
     let code = end.code();
-    if end.actor() == crate::contract::Actor::Operator {
+    if end.actor() == Actor::Operator {
         tracing::warn!(provider = "whatsapp", code, %error, "an account could not be linked");
     } else {
         tracing::info!(provider = "whatsapp", code, %error, "an account could not be linked");
