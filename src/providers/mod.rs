@@ -104,7 +104,10 @@ mod tests {
         assert_eq!(offer.unset, ["google", "microsoft", "telegram"]);
         let client = "google.client_id = '1-a.apps.googleusercontent.com'\ngoogle.client_secret = 'x'";
         let offer = catalogue(&sections(client)).unwrap();
-        assert_eq!((offer.built.len(), offer.unset), (2, vec!["microsoft".to_owned(), "telegram".to_owned()]));
+        assert_eq!(
+            (offer.built.len(), offer.unset),
+            (2, vec!["microsoft".to_owned(), "telegram".to_owned()])
+        );
     }
 
     #[test]

@@ -5,3 +5,5 @@ mod imap;
 mod international;
 mod oauth;
 mod others;
+mod telegram;
+mod telegram_phone;
