@@ -93,7 +93,7 @@ enum Token {
     /// To be shown until it ends, in so many seconds since 1970 on Telegram's clock.
     Show(tl::types::auth::LoginToken),
     /// It was scanned.
-    Signed(enums::auth::Authorization),
+    Signed(Box<enums::auth::Authorization>),
 }
 
 async fn run(
@@ -119,7 +119,7 @@ async fn run(
             }
         };
         match got {
-            Ok(Token::Signed(signed)) => return finish(application, &line, signed),
+            Ok(Token::Signed(signed)) => return finish(application, &line, *signed),
             Ok(Token::Show(token)) => {
                 tries = 0;
                 let now = cx.clock.now();
@@ -155,7 +155,9 @@ async fn token(application: &Application, cx: &Context, line: &Line) -> Result<T
     for _ in 0..MOVES {
         match next {
             enums::auth::LoginToken::Token(token) => return Ok(Token::Show(token)),
-            enums::auth::LoginToken::Success(success) => return Ok(Token::Signed(success.authorization)),
+            enums::auth::LoginToken::Success(success) => {
+                return Ok(Token::Signed(Box::new(success.authorization)));
+            }
             enums::auth::LoginToken::MigrateTo(there) => {
                 line.move_to(cx, there.dc_id);
                 next = match import(line, there.token).await {
