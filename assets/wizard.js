@@ -90,6 +90,82 @@
     }, 5000);
   }
 
+  // A step that moves on by itself: the server says when there is something else to see, and where that cannot be heard
+  // the page looks now and then. Only what moves is exchanged while the step stands.
+  let live = document.getElementById("live");
+  if (live) {
+    const step = (page) => page.querySelector('#answer input[name="step"]')?.value;
+    const unit = new Intl.NumberFormat(document.documentElement.lang, {
+      style: "unit",
+      unit: "second",
+      unitDisplay: "long",
+    });
+    let ends;
+    const lasts = () => {
+      ends = "seconds" in live.dataset ? Date.now() + live.dataset.seconds * 1000 : undefined;
+      live.querySelector(".lasts-words")?.setAttribute("hidden", "");
+      const left = document.createElement("span");
+      left.setAttribute("role", "timer");
+      live.querySelector(".lasts")?.append(left);
+      count();
+    };
+    const count = () => {
+      if (ends === undefined) return;
+      const seconds = Math.max(0, Math.ceil((ends - Date.now()) / 1000));
+      live.querySelector(".lasts [role=timer]").textContent = unit.format(seconds);
+      // A code that works no more is not to be scanned.
+      live.classList.toggle("live-over", seconds === 0);
+    };
+    let looking = false;
+    const look = async () => {
+      if (looking) return;
+      looking = true;
+      try {
+        const reply = await fetch(location.href, { headers: { accept: "text/html" } });
+        if (reply.status >= 500 || reply.status === 429) return;
+        const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+        const next = page.getElementById("live");
+        if (!next || step(page) !== step(document)) {
+          location.reload();
+        } else if (next.dataset.mark !== live.dataset.mark) {
+          live.replaceWith(next);
+          live = next;
+          lasts();
+        }
+      } catch {
+        // Out of reach for now; the next look may tell.
+      } finally {
+        looking = false;
+      }
+    };
+    let heard = 0;
+    const follow = () => {
+      const events = new EventSource(live.dataset.events);
+      events.addEventListener("moved", (event) => {
+        heard = Date.now();
+        if (event.data !== live.dataset.mark) look();
+      });
+      // Without a stream the page looks by itself; a stream is tried again after a while.
+      events.addEventListener("error", () => {
+        heard = 0;
+        if (events.readyState === EventSource.CLOSED) setTimeout(follow, 15000);
+      });
+      events.addEventListener("open", () => {
+        heard = Date.now();
+      });
+    };
+    lasts();
+    follow();
+    setInterval(count, 500);
+    setInterval(() => {
+      if (!document.hidden && (!heard || ends < Date.now())) look();
+    }, 3000);
+    // A phone that comes back from the app has slept meanwhile.
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) look();
+    });
+  }
+
   // A page that the browser had put aside, shown again by its Back button, may be behind the times.
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();

@@ -48,7 +48,6 @@ pub struct Core {
     pub config: Config,
     pub connect: Connect,
     pub egress: Egress,
-    pub clock: Clock,
     pub random: Random,
 }
 
@@ -176,7 +175,7 @@ pub async fn core(config: Config) -> anyhow::Result<Core> {
     };
     let connect =
         Connect::new(store, offer.built, absent, cx, limits, config.server.public_url.origin()).await?;
-    Ok(Core { config, connect, egress, clock, random })
+    Ok(Core { config, connect, egress, random })
 }
 
 /// The way out.

@@ -9,7 +9,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use vestibule::config::Config;
 use vestibule::connect::Connect;
-use vestibule::kernel::ids::NodeId;
 use vestibule::kernel::random::Random;
 use vestibule::kernel::traces::Traces;
 use vestibule::pages::{Brand, Pages, ProviderWords};
@@ -45,7 +44,7 @@ pub async fn run() -> anyhow::Result<()> {
         None => None,
     };
     // Before anything is sealed here: from now on nobody seals with a key that this node lacks.
-    let node = NodeId::new(core.clock.now(), &core.random);
+    let node = core.connect.node().clone();
     let name = node_name(&core.config);
     core.connect.store().join(&node, &name).await.context("the key ring")?;
     // Only now: a key that is printed beside a failed start is easily overlooked, and shown but once.

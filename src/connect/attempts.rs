@@ -349,7 +349,7 @@ impl Connect {
 }
 
 /// The same step once more, after something that was nobody's fault.
-fn again(mut step: Step, trouble: &Trouble) -> Step {
+pub(super) fn again(mut step: Step, trouble: &Trouble) -> Step {
     if trouble.actor == Actor::Operator {
         tracing::error!(code = trouble.code, "a provider could not go on");
     }

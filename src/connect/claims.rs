@@ -308,6 +308,9 @@ impl Connect {
             version: 1,
             busy_by: None,
             busy_until: None,
+            talks_on: None,
+            code: None,
+            code_version: 0,
             created_at: now,
             updated_at: now,
         };

@@ -9,6 +9,7 @@ mod audit;
 mod checks;
 mod choose;
 mod claims;
+mod conversations;
 mod deliveries;
 mod ending;
 mod endpoints;
@@ -57,11 +58,13 @@ pub use crate::store::Wanted;
 pub use view::{View, Watching};
 pub use watch::Checks;
 
+use conversations::Talks;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::contract::{Catalogue, Context, Profile, Provider};
 use crate::kernel::clock::{Clock, Millis};
+use crate::kernel::ids::NodeId;
 use crate::kernel::random::Random;
 use crate::kernel::seal::Marker;
 use crate::store::Store;
@@ -130,6 +133,9 @@ pub struct Connect {
     origin: Arc<str>,
     /// How many accounts may be being imported at once.
     imports: Arc<Semaphore>,
+    /// This process, where conversations are held.
+    node: NodeId,
+    talks: Talks,
 }
 
 impl Connect {
@@ -148,12 +154,19 @@ impl Connect {
         let marker = store.marker().await?;
         let (catalogue, absent, origin) = (Arc::new(catalogue), Arc::new(absent), origin.into());
         let imports = Arc::new(Semaphore::new(import::AT_ONCE));
-        Ok(Self { store, marker, catalogue, absent, cx, limits, origin, imports })
+        let node = NodeId::new(cx.clock.now(), &cx.random);
+        let talks = Talks::default();
+        Ok(Self { store, marker, catalogue, absent, cx, limits, origin, imports, node, talks })
     }
 
     /// The providers that can be used, in the order they are offered.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// This process among the nodes.
+    pub fn node(&self) -> &NodeId {
+        &self.node
     }
 
     /// The rows, for readiness and for the loops.

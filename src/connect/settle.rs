@@ -50,6 +50,7 @@ impl Outcome {
 }
 
 /// A completed sign-in, ready for its row.
+#[derive(Clone)]
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) secret: Zeroizing<Vec<u8>>,
@@ -71,7 +72,8 @@ pub(super) struct Settling {
 }
 
 /// The same, ready to be written.
-struct Saving {
+#[derive(Clone)]
+pub(super) struct Saving {
     session: SessionId,
     attempt: Attempt,
     change: Change,
@@ -81,9 +83,12 @@ struct Saving {
 }
 
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
+#[derive(Clone)]
 enum Change {
     Step {
         shown: Zeroizing<Vec<u8>>,
+        /// Whether the step moves on by itself.
+        live: bool,
         name: String,
         refusal: Option<String>,
         /// The hash of the way back from where the step sends the person.
@@ -97,13 +102,18 @@ enum Change {
     },
 }
 
-impl Change {
+impl Saving {
+    /// The same for an attempt that moved on meanwhile.
+    pub(super) fn at(&self, attempt: Attempt) -> Arc<Self> {
+        Arc::new(Self { attempt, ..self.clone() })
+    }
+
     /// What was granted and is of no use when the change does not come about.
-    fn grant(&self) -> Option<Release> {
-        match self {
-            Self::Step { release, .. } => release.clone(),
-            Self::Connected(signed) => signed.release.clone(),
-            Self::Failed { .. } => None,
+    pub(super) fn grant(&self) -> Option<Release> {
+        match &self.change {
+            Change::Step { release, .. } => release.clone(),
+            Change::Connected(signed) => signed.release.clone(),
+            Change::Failed { .. } => None,
         }
     }
 }
@@ -201,7 +211,7 @@ impl Connect {
         let Begun { step, state, leaving, .. } = begun;
         let (session, attempt, began) = (saving.session.clone(), saving.attempt.clone(), self.now());
         // It may have outlived what was ended. Should the person not come back, nobody wants it.
-        let release = saving.change.grant().map(|grant| Release { due_at: began.after(COMES_BACK), ..grant });
+        let release = saving.grant().map(|grant| Release { due_at: began.after(COMES_BACK), ..grant });
         let outcome = Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None };
         Box::pin(self.settle(Settling { session, attempt, outcome, unused: saving.unused, began })).await
     }
@@ -209,18 +219,28 @@ impl Connect {
     /// Saves an outcome. A save that lost (another browser took over, the session ended) is no error: whoever
     /// looks next sees what stands.
     pub(super) async fn settle(&self, settling: Settling) -> Result<()> {
+        let saving = self.saving(settling)?;
+        if self.try_to_settle(&saving).await? {
+            return Ok(());
+        }
+        tracing::info!(session.id = %saving.session, "an answer came too late to count");
+        self.give_back(saving.grant()).await
+    }
+
+    /// An outcome, ready to be written.
+    pub(super) fn saving(&self, settling: Settling) -> Result<Arc<Saving>> {
         let change = match settling.outcome {
             Outcome::Step { step, state, leaving, release, chosen } => {
                 let (name, refusal) = (step.name.clone(), step.refusal().map(str::to_owned));
-                let leaves = step.kind == StepKind::Redirect;
+                let (leaves, live) = (step.kind == StepKind::Redirect, step.live);
                 let way_back = leaving.filter(|_| leaves).map(|leaving| leaving.hash());
                 let shown = encode(&Shown { step: *step, state })?;
-                Change::Step { shown, name, refusal, way_back, release, chosen }
+                Change::Step { shown, live, name, refusal, way_back, release, chosen }
             }
             Outcome::Connected(signed) => Change::Connected(signed),
             Outcome::Failed { code } => Change::Failed { code },
         };
-        let saving = Arc::new(Saving {
+        Ok(Arc::new(Saving {
             session: settling.session,
             attempt: settling.attempt,
             change,
@@ -230,26 +250,30 @@ impl Connect {
                 Kind::Postgres => settling.began.before(SKEW),
             },
             now: self.now(),
-        });
+        }))
+    }
+
+    /// Writes an outcome down; `false` when it came too late, and nothing was written.
+    pub(super) async fn try_to_settle(&self, saving: &Arc<Saving>) -> Result<bool> {
         // Two first connections of one identity under one name at the same moment: the second round finds the
         // account that the other one made, and repairs it.
         for _ in 0..3 {
             let saved = self.store.write(saving.clone(), |saving, tx| Box::pin(save(saving, tx))).await;
             match saved {
                 Ok(Saved::Done) => {
-                    tell(&saving);
-                    return Ok(());
+                    tell(saving);
+                    if let Change::Step { live: true, .. } = saving.change {
+                        self.talk(&saving.session, &saving.attempt.id);
+                    }
+                    return Ok(true);
                 }
-                Ok(Saved::Ending) => return self.sign_in_again(&saving).await,
-                Ok(Saved::Lost) => {
-                    tracing::info!(session.id = %saving.session, "an answer came too late to count");
-                    return self.give_back(saving.change.grant()).await;
-                }
+                Ok(Saved::Ending) => return self.sign_in_again(saving).await.map(|()| true),
+                Ok(Saved::Lost) => return Ok(false),
                 Err(store::Error::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        self.give_back(saving.change.grant()).await?;
+        self.give_back(saving.grant()).await?;
         Err(Error::Conflict)
     }
 }
@@ -305,13 +329,13 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
             return Ok(Saved::Ending);
         }
     }
-    let (state, shown): (_, &[u8]) = match change {
-        Change::Step { shown, .. } => (AttemptState::Live, shown),
+    let (state, shown, live): (_, &[u8], _) = match change {
+        Change::Step { shown, live, .. } => (AttemptState::Live, shown, *live),
         // What the provider remembered is not needed any more, so it is not kept.
-        Change::Connected(_) => (AttemptState::Connected, b""),
-        Change::Failed { .. } => (AttemptState::Ended, b""),
+        Change::Connected(_) => (AttemptState::Connected, b"", false),
+        Change::Failed { .. } => (AttemptState::Ended, b"", false),
     };
-    match tx.save_attempt(&attempt.id, attempt.version, state, shown, *now).await {
+    match tx.save_attempt(&attempt.id, attempt.version, state, shown, live, *now).await {
         Ok(()) => {}
         Err(store::Error::Conflict) => return Ok(Saved::Lost),
         Err(error) => return Err(error),

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::sync::broadcast;
-
 use super::attempts::{Shown, spent};
 use super::choose::CHOOSING;
 use super::claims::holds;
@@ -13,7 +11,7 @@ use crate::kernel::clock::Millis;
 use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::secret::Secret;
 use crate::kernel::words::{AttemptState, Purpose, SessionState};
-use crate::store::Wake;
+use crate::store::{Calls, Store};
 
 /// The code of a sign-in that was cut off by the end of the process that was busy with it.
 const INTERRUPTED: &str = "interrupted";
@@ -27,6 +25,8 @@ pub enum View {
         attempt: AttemptId,
         /// The version an answer must name.
         version: i64,
+        /// Raised with every code that the step shows, while the version stays.
+        code_version: i64,
         /// The provider.
         provider: String,
         /// The step.
@@ -85,33 +85,30 @@ impl View {
     }
 }
 
-/// Somebody who waits for attempts to move on. Made before the look whose change is waited for, so that nothing
-/// falls in between.
-pub struct Watching(broadcast::Receiver<Wake>);
+/// Somebody who waits for attempts to move on.
+pub struct Watching {
+    store: Store,
+    calls: Option<Calls>,
+}
 
 impl Watching {
-    /// Returns when this attempt is said to have moved on, and after `patience` at the latest: a call that was
-    /// lost on its way costs that much.
+    /// Returns when this attempt is said to have moved on, and after `patience` at the latest: a call that was lost on its
+    /// way costs that much. Returns at once when another attempt was waited for before, so that whoever waits looks again
+    /// and nothing falls in between.
     pub async fn moved(&mut self, attempt: &AttemptId, patience: Duration) {
-        let called = async {
-            loop {
-                match self.0.recv().await {
-                    Ok(Wake::Attempt(id)) if id == attempt.as_str() => return,
-                    Ok(_) => {}
-                    // Some were missed: look again.
-                    Err(broadcast::error::RecvError::Lagged(_)) => return,
-                    Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-                }
+        match self.calls.as_mut().filter(|calls| calls.attempt() == attempt.as_str()) {
+            Some(calls) => {
+                let _ = tokio::time::timeout(patience, calls.moved()).await;
             }
-        };
-        let _ = tokio::time::timeout(patience, called).await;
+            None => self.calls = Some(self.store.calls(attempt)),
+        }
     }
 }
 
 impl Connect {
     /// Begins to listen for attempts that move on.
     pub fn watching(&self) -> Watching {
-        Watching(self.store.wakes())
+        Watching { store: self.store.clone(), calls: None }
     }
 
     /// What the browser with this cookie sees of a session.
@@ -153,9 +150,13 @@ impl Connect {
                         if attempt.was_cut_off(now) {
                             spent(&mut shown.step, INTERRUPTED);
                         }
+                        if shown.step.live {
+                            shown.step.code = self.code_of(&attempt, &mut db).await?;
+                        }
                         View::Step {
                             attempt: attempt.id,
                             version: attempt.version,
+                            code_version: attempt.code_version,
                             provider: attempt.provider,
                             step: Box::new(shown.step),
                         }

@@ -7,6 +7,7 @@ mod brand;
 mod catalog;
 mod fields;
 mod icons;
+mod live;
 mod negotiate;
 mod page;
 mod reference;

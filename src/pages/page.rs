@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contract::{Step, Text};
+use crate::kernel::clock::Millis;
 
 /// The words and the icon of a provider, handed in by whoever knows the catalogue.
 ///
@@ -81,6 +82,10 @@ pub struct StepPage<'a> {
     pub provider: &'a str,
     /// The step.
     pub step: &'a Step,
+    /// What tells this sight of it from others, for steps that move on by themselves.
+    pub mark: &'a str,
+    /// The time it is drawn at.
+    pub now: Millis,
 }
 
 /// An answer is being checked; whoever answers with it also sets a `Refresh` header.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use minijinja::{Value, context};
 
 use super::catalog::Catalog;
-use super::fields;
 use super::page::{Busy, Frame, Handover, Leaving, Page, Problem, ProblemKind, StepPage, Success, Welcome};
+use super::{fields, live};
 use crate::contract::{StepKind, Text, Tone};
 
 /// Below this many tries left the person is told.
@@ -23,6 +23,8 @@ pub(super) struct View<'a> {
     failure: bool,
     /// Whether the page has a form that carries what was typed into the page in another language.
     carries: bool,
+    /// Whether it is loaded again and again where no script runs.
+    reloads: bool,
 }
 
 impl<'a> View<'a> {
@@ -35,6 +37,7 @@ impl<'a> View<'a> {
             title: String::new(),
             failure: false,
             carries: false,
+            reloads: false,
         };
         match page {
             Page::Welcome(welcome) => view.welcome(welcome),
@@ -64,6 +67,7 @@ impl<'a> View<'a> {
             title => self.title.as_str(),
             reference => self.reference(),
             carries => self.carries,
+            reloads => self.reloads,
             languages => self.languages(),
             body => Value::from_safe_string(body),
         }
@@ -117,6 +121,7 @@ impl<'a> View<'a> {
     fn step(&mut self, page: &StepPage<'a>) {
         self.carries = true;
         let step = page.step;
+        self.reloads = live::reloads(step);
         let wrong: Vec<Value> = step
             .fields
             .iter()
@@ -165,6 +170,7 @@ impl<'a> View<'a> {
             username => step.username.as_deref(),
             few_left => step.attempts_left.filter(|left| *left <= FEW_TRIES),
             submit => self.say(&step.submit),
+            live => live::draw(step, page.mark, page.now),
             choosing,
             pass_on => step.url.as_deref().filter(|url| step.kind == StepKind::Wait && https(url)),
             leaves => step.kind == StepKind::Redirect,

@@ -13,6 +13,7 @@ mod microsoft;
 mod oauth;
 mod section;
 mod telegram;
+mod whatsapp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::contract::{Catalogue, Provider};
 use section::Section;
 
 /// Slugs that are planned but not built: a section for one is no typing mistake, and waits for its version.
-const PLANNED: &[&str] = &["linkedin", "instagram", "whatsapp"];
+const PLANNED: &[&str] = &["linkedin", "instagram"];
 
 /// `None` when the provider cannot be used before it is set up.
 type Build = fn(&mut Section) -> Result<Option<Arc<dyn Provider>>, String>;
@@ -42,7 +43,10 @@ macro_rules! catalogue {
     [$($slug:ident),* $(,)?] => { &[$((stringify!($slug), |section| $slug::build(section))),*] };
 }
 
-const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap, telegram];
+const BUILT: &[(&str, Build)] = catalogue![google, microsoft, imap, whatsapp, telegram];
+
+/// Those that an operator has to switch on: they want no setting up, but a decision.
+const OFF_BY_DEFAULT: &[&str] = &["whatsapp"];
 
 /// Builds every provider that is not switched off, each from its own raw `[providers.<slug>]` section. A
 /// provider without a section is built with its defaults.
@@ -54,7 +58,7 @@ pub fn catalogue(sections: &BTreeMap<String, toml::Table>) -> Result<Offer, Vec<
     let (mut built, mut unset, mut stand_ins) = (Catalogue::new(), Vec::new(), Vec::new());
     for (slug, build) in BUILT {
         let mut section = Section::new(slug, sections.get(*slug).cloned().unwrap_or_default());
-        let wanted = section.boolean("enabled", true);
+        let wanted = section.boolean("enabled", !OFF_BY_DEFAULT.contains(slug));
         match build(&mut section) {
             Ok(Some(provider)) if wanted => built.push(provider),
             Ok(None) if wanted => unset.push((*slug).to_owned()),
@@ -115,6 +119,7 @@ mod tests {
         assert!(catalogue(&sections("imap.enabled = false")).unwrap().built.is_empty());
         assert!(catalogue(&sections("imap.enabled = 'false'")).unwrap().built.is_empty());
         assert_eq!(catalogue(&sections("imap.enabled = 'true'")).unwrap().built.len(), 1);
+        assert_eq!(catalogue(&sections("whatsapp.enabled = true")).unwrap().built.len(), 2);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::kernel::words::AttemptState;
 
 const TABLE: &str = "attempts";
 const SHOWN: &str = "shown";
+const CODE: &str = "code";
 
 /// The step that is shown and the provider's state behind it; the caller's bytes, sealed at rest.
 pub type Shown = Zeroizing<Vec<u8>>;
@@ -45,6 +46,12 @@ pub struct Attempt {
     pub busy_by: Option<String>,
     /// Until when that call holds it, unless it renews.
     pub busy_until: Option<Millis>,
+    /// The node that talks with the provider while the step stands.
+    pub talks_on: Option<String>,
+    /// The code that the step shows besides; the caller's bytes, sealed at rest.
+    pub code: Option<Shown>,
+    /// Raised with every code.
+    pub code_version: i64,
     /// When it began.
     pub created_at: Millis,
     /// When it last changed.
@@ -67,7 +74,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, session_id, claim_no, provider, method, host, state, shown, shown_version, version, busy_by, ",
-            "busy_until, created_at, updated_at FROM attempts ",
+            "busy_until, talks_on, code, code_version, created_at, updated_at FROM attempts ",
             $tail
         )
     };
@@ -78,6 +85,7 @@ impl Db {
         let mut columns = Columns::of(TABLE, row);
         let id: AttemptId = columns.word(|id| id.parse().ok())?;
         let shown_version;
+        let code_version;
         Ok(Attempt {
             session_id: columns.word(|id| id.parse().ok())?,
             claim_no: columns.int()?,
@@ -94,6 +102,14 @@ impl Db {
             version: columns.int()?,
             busy_by: columns.maybe_text()?,
             busy_until: columns.maybe_time()?,
+            talks_on: columns.maybe_text()?,
+            code: {
+                let sealed = columns.maybe_bytes()?;
+                code_version = columns.int()?;
+                let open = |sealed: Vec<u8>| self.open(TABLE, CODE, id.as_str(), code_version, &sealed);
+                sealed.map(open).transpose()?
+            },
+            code_version,
             created_at: columns.time()?,
             updated_at: columns.time()?,
             id,
@@ -177,7 +193,7 @@ impl Tx {
     }
 
     /// Stores what follows from a call, lets go of the attempt and raises its version, all if it still has
-    /// `version`.
+    /// `version`. A conversation goes on only with a `live` step; its code belongs to the former one.
     ///
     /// # Errors
     /// `Conflict` when somebody else was quicker, `Unavailable`.
@@ -187,12 +203,14 @@ impl Tx {
         version: i64,
         state: AttemptState,
         shown: &[u8],
+        live: bool,
         now: Millis,
     ) -> Result<()> {
         let sealed = self.seal(TABLE, SHOWN, id.as_str(), version + 1, shown);
         let done = sqlx::query(
             "UPDATE attempts SET state = $1, shown = $2, shown_version = $3, version = $3, busy_by = NULL, \
-             busy_until = NULL, updated_at = $4 WHERE id = $5 AND version = $6",
+             busy_until = NULL, updated_at = $4, talks_on = CASE WHEN $7 = 1 THEN talks_on ELSE NULL END, \
+             code = NULL, code_version = code_version + 1 WHERE id = $5 AND version = $6",
         )
         .bind(state.as_str())
         .bind(sealed)
@@ -200,6 +218,7 @@ impl Tx {
         .bind(now.0)
         .bind(id.as_str())
         .bind(version)
+        .bind(i64::from(live))
         .execute(self.conn())
         .await?;
         if done.rows_affected() != 1 {
@@ -238,7 +257,7 @@ impl Tx {
                 .fetch_optional(self.conn())
                 .await?;
         match current {
-            Some(version) => self.save_attempt(id, version, AttemptState::Ended, b"", now).await,
+            Some(version) => self.save_attempt(id, version, AttemptState::Ended, b"", false, now).await,
             None => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod checks;
 mod columns;
+mod conversations;
 mod deliveries;
 mod endpoints;
 mod error;
@@ -65,9 +66,10 @@ pub use returns::{Parked, Return};
 pub use sessions::{Session, SessionFilter, SessionUpdate};
 pub use sweep::Backlog;
 pub use tx::{Db, Tx};
-pub use wake::Wake;
+pub use wake::{Calls, Wake};
 
 use crate::kernel::clock::Clock;
+use crate::kernel::ids::AttemptId;
 use crate::kernel::random::Random;
 use crate::kernel::seal::KeyRing;
 use crate::kernel::traces;
@@ -236,6 +238,11 @@ impl Store {
     /// Wake-ups from now on. A slow listener may miss some: poll as well.
     pub fn wakes(&self) -> broadcast::Receiver<Wake> {
         self.bell.listen()
+    }
+
+    /// What is said of one attempt from now on. A call that is lost on its way is never made up for: poll as well.
+    pub fn calls(&self, attempt: &AttemptId) -> Calls {
+        self.bell.listen_to(attempt.as_str())
     }
 
     /// How far the database's clock is from ours, in milliseconds; zero for the embedded one.

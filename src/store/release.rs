@@ -6,8 +6,8 @@ use crate::kernel::words::ReleaseState;
 
 impl Store {
     /// Lets go of everything a former process on this file held: deliveries, attempts, accounts that it was renewing,
-    /// grants that it was ending, calls that it was answering, its place among the nodes. Only for the embedded database, where the caller holds the file's lock and no other
-    /// server can be at work.
+    /// grants that it was ending, calls that it was answering, its place among the nodes and with it its conversations.
+    /// Only for the embedded database, where the caller holds the file's lock and no other server can be at work.
     ///
     /// # Errors
     /// `Unavailable`.

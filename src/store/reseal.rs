@@ -46,6 +46,7 @@ pub const SEALED: &[SealedColumn] = &[
     column("accounts", "details", "id", "version"),
     column("sessions", "request", "id", "CAST(1 AS BIGINT)"),
     column("attempts", "shown", "id", "shown_version"),
+    column("attempts", "code", "id", "code_version"),
     column("endpoints", "target", "id", "version"),
     column("events", "details", "id", "CAST(1 AS BIGINT)"),
     column("deliveries", "body", "id", "CAST(1 AS BIGINT)"),

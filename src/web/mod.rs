@@ -17,6 +17,7 @@ mod repeats;
 mod riposte;
 mod security;
 mod steps;
+mod streams;
 mod webhooks;
 mod wizard;
 
@@ -53,7 +54,7 @@ pub struct Inner {
     /// Unknown fields that were logged before.
     noticed: Mutex<BTreeSet<String>>,
     limits: limits::Limits,
-    streams: steps::Streams,
+    streams: streams::Streams,
     stop: watch::Receiver<bool>,
 }
 
@@ -88,7 +89,7 @@ impl Web {
             pages,
             settings,
             noticed: Mutex::default(),
-            streams: steps::Streams::default(),
+            streams: streams::Streams::default(),
             stop,
         }))
     }

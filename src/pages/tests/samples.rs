@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::contract::{
     Alternative, Choice, Fact, Field, FieldKind, Help, Notice, Step, StepKind, Text, Tone, Tried,
 };
+use crate::kernel::clock::Millis;
 use crate::pages::page::{
     Busy, Frame, Handover, Leaving, Page, Problem, ProblemKind, ProviderWords, StepPage, Success, Welcome,
 };
@@ -41,7 +42,10 @@ pub(super) fn frame(product: &str) -> Frame<'_> {
     }
 }
 
-fn say(key: &str) -> Text {
+/// When the samples are drawn.
+pub(super) const NOW: Millis = Millis(1_782_820_800_000);
+
+pub(super) fn say(key: &str) -> Text {
     Text::key(format!("sample.{key}"))
 }
 
@@ -52,7 +56,7 @@ fn step(name: &str, fields: Vec<Field>) -> Step {
     step
 }
 
-fn field(name: &str, kind: FieldKind) -> Field {
+pub(super) fn field(name: &str, kind: FieldKind) -> Field {
     Field::new(name, kind, say(&format!("field.{name}")))
 }
 
@@ -60,7 +64,7 @@ fn choice(value: &str) -> Choice {
     Choice { value: value.to_owned(), label: say(&format!("security.{value}")) }
 }
 
-fn way(name: &str) -> Alternative {
+pub(super) fn way(name: &str) -> Alternative {
     Alternative { name: name.to_owned(), label: say(&format!("way.{name}")) }
 }
 
@@ -151,7 +155,7 @@ pub(super) fn steps() -> Vec<(&'static str, Step)> {
         })
         .into();
     lost.alternatives = vec![way("servers")];
-    vec![
+    let mut all = vec![
         ("step-address", address()),
         ("step-address-lost", lost),
         ("step-servers", servers()),
@@ -166,7 +170,9 @@ pub(super) fn steps() -> Vec<(&'static str, Step)> {
         ("step-wait", wait()),
         ("step-long", broken(LONG)),
         ("step-hostile", broken(HOSTILE)),
-    ]
+    ];
+    all.extend(super::moving::steps());
+    all
 }
 
 /// Which provider it shall be.
@@ -338,7 +344,14 @@ pub(super) fn pages(mut see: impl FnMut(&str, &str, &Page<'_>)) {
 pub(super) fn every(mut see: impl FnMut(&str, &str, &Page<'_>)) {
     pages(&mut see);
     for (name, step) in steps() {
-        let page = StepPage { action: "/c/own", version: 3, provider: "sample", step: &step };
+        let page = StepPage {
+            action: "/c/own",
+            version: 3,
+            provider: "sample",
+            step: &step,
+            mark: "0.3.1",
+            now: NOW,
+        };
         let product = if name == "step-hostile" { HOSTILE } else { "Acme Mail" };
         see(name, product, &Page::Step(page));
     }

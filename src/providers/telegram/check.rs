@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 
 /// What is known of its future: nothing; people end sessions when they like.
 pub fn outlook() -> Outlook {
-    Outlook { peer: String::new(), renews: false, client: None, end: None }
+    Outlook { peer: String::new(), renews: false, client: None, end: None, exclusive: false }
 }
 
 /// Asks whether the session stands.

@@ -3,7 +3,6 @@
 //! It and the wizard are two mouths on one engine.
 
 mod events;
-mod streams;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,8 +17,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
-
-pub(in crate::web) use streams::Streams;
 
 use super::Web;
 use super::api::{Caller, PLAIN, Refused, bearer, envelope, json_body, refused, reply};

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod browser;
+mod events;
 mod forms;
 mod handover;
 mod home;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> Router<Web> {
         .route("/wizard/{session}", get(steps::show).post(steps::answer))
         .route("/wizard/{session}/cancel", get(steps::ask_cancel).post(steps::cancel))
         .route("/auth/authorize", get(authorize::open).post(authorize::submit))
+        .route("/wizard/{session}/events", get(events::stream))
         .route("/wizard/{session}/leave", get(steps::leave))
         .route("/wizard/{session}/return", get(returns::resume))
         .route("/providers/{name}/callback", get(returns::callback))

@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::super::Web;
 use super::super::extract::{FormBody, Segment};
+use super::super::streams::mark;
 use super::browser::Browser;
 use super::forms::{Form, Pressed};
 use super::show::{Canvas, path, see_other};
@@ -219,7 +220,9 @@ fn draw(web: &Web, browser: &Browser, session: &SessionView, view: &View) -> Res
     let here = path(id);
     match view {
         View::Step { version, provider, step, .. } => {
-            let page = StepPage { action: &here, version: *version, provider, step };
+            let (kind, of, code) = mark(view);
+            let (mark, now) = (format!("{kind}.{of}.{code}"), web.connect.clock().now());
+            let page = StepPage { action: &here, version: *version, provider, step, mark: &mark, now };
             canvas.page(StatusCode::OK, &Page::Step(page))
         }
         View::Busy { provider, .. } => {

@@ -24,7 +24,7 @@ const SAME: &[(&str, &str)] = &[
 ];
 
 /// What is called the same in every language.
-const PROPER: &[&str] = &["Google", "Microsoft"];
+const PROPER: &[&str] = &["Google", "Microsoft", "WhatsApp"];
 
 /// Words that several providers share.
 const SHARED: &str = "src/providers/oauth/locales";

@@ -26,6 +26,7 @@ pub mod submission;
 pub mod telegram;
 pub mod unpacked;
 pub mod visitor;
+pub mod whatsapp;
 pub mod wire;
 
 #[cfg(test)]

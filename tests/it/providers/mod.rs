@@ -7,3 +7,4 @@ mod oauth;
 mod others;
 mod telegram;
 mod telegram_phone;
+mod whatsapp;

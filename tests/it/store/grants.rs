@@ -129,7 +129,7 @@ pub async fn ways_back_are_few_and_hold_nothing_after_the_end(database: Database
     assert_eq!((known(24).await, known(25).await, known(40).await), (false, true, true));
     assert_eq!(park(&store, &format!("{attempt}.40"), &attempt, "handle", b"code").await, Ok(()));
     let end = store.write(attempt.clone(), |attempt, tx| {
-        Box::pin(tx.save_attempt(attempt, 1, AttemptState::Ended, b"", now()))
+        Box::pin(tx.save_attempt(attempt, 1, AttemptState::Ended, b"", false, now()))
     });
     end.await.unwrap();
     assert!(store.read().await.unwrap().parked(&attempt, "handle").await.unwrap().is_none());

@@ -24,7 +24,7 @@ async fn renew(store: &Store, read: &Attempt, by: &'static str, until: i64) -> R
 
 async fn save(store: &Store, read: &Attempt, version: i64) -> Result<()> {
     let write = store.write((read.id.clone(), version), |(id, version), tx| {
-        Box::pin(tx.save_attempt(id, *version, AttemptState::Live, b"saved", Millis(7)))
+        Box::pin(tx.save_attempt(id, *version, AttemptState::Live, b"saved", false, Millis(7)))
     });
     write.await
 }

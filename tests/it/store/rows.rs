@@ -56,6 +56,9 @@ pub fn attempt(session: &Session) -> Attempt {
         version: 1,
         busy_by: None,
         busy_until: None,
+        talks_on: None,
+        code: None,
+        code_version: 0,
         created_at: at,
         updated_at: at,
     }

@@ -283,7 +283,7 @@ pub async fn an_older_value_of_the_same_row_is_corrupt(database: Database) {
     };
     let write = store.write((filled.attempt, filled.account, update), |(attempt, account, update), tx| {
         Box::pin(async move {
-            tx.save_attempt(attempt, 1, AttemptState::Live, b"new", update.at).await?;
+            tx.save_attempt(attempt, 1, AttemptState::Live, b"new", false, update.at).await?;
             tx.update_account(account, 1, update).await
         })
     });

@@ -1,0 +1,379 @@
+//! Conversations: while a live step stands, its provider talks on one node, and what it hears is kept with the attempt. It
+//! goes on when nobody looks, since a person leaves the page to scan or to type elsewhere; its provider bounds it. Where its
+//! node died, whoever looks next has another one begin.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::attempts::{Shown, again};
+use super::settle::{Outcome, Settling};
+use super::{Connect, Error, Result, decode, encode};
+use crate::contract::{Actor, Code, Conversation, Heard, Next, Trouble};
+use crate::kernel::ids::{AttemptId, SessionId};
+use crate::kernel::words::{AttemptState, SessionState};
+use crate::store::{self, Attempt, Calls, Db, Session, SessionUpdate};
+
+/// Conversations of one node; whoever finds no room asks again by looking.
+const PER_NODE: usize = 10_000;
+/// How long one may last, whatever its provider thinks.
+const LONGEST: Duration = Duration::from_secs(900);
+/// How often the attempt is looked at, should a call be lost.
+const POLL: Duration = Duration::from_secs(5);
+/// How often saving is tried while answers to the step come in between.
+const ROUNDS: usize = 20;
+
+/// The cause of a session that connected as often as it may.
+const CONNECTED_OFTEN: &str = "too_many_connects";
+/// The code of a conversation that took too long.
+const SLOW: &str = "timeout";
+
+/// The conversations that go on in this process.
+#[derive(Clone, Default)]
+pub(super) struct Talks(Arc<Mutex<HashSet<AttemptId>>>);
+
+impl Talks {
+    fn enter(&self, attempt: &AttemptId) -> Option<Place> {
+        let mut all = self.all();
+        if all.len() >= PER_NODE || !all.insert(attempt.clone()) {
+            return None;
+        }
+        drop(all);
+        Some(Place { talks: self.clone(), attempt: attempt.clone() })
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashSet<AttemptId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A conversation's place; dropping it makes room for another.
+struct Place {
+    talks: Talks,
+    attempt: AttemptId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.talks.all().remove(&self.attempt);
+    }
+}
+
+/// A conversation that this node holds.
+struct Talk {
+    session: Session,
+    attempt: Attempt,
+    shown: Shown,
+    calls: Calls,
+}
+
+/// How an attempt stands beside its conversation.
+enum Stands {
+    /// As it did.
+    Same,
+    /// Somebody answered, and the provider is being asked.
+    Busy,
+    /// The answer led to another live step.
+    Answered(Box<(Session, Attempt, Shown)>),
+    /// There is nothing left to talk about.
+    Over,
+}
+
+impl Connect {
+    /// Has the provider talk while this attempt's step is live, unless somebody does already.
+    pub(super) fn talk(&self, session: &SessionId, attempt: &AttemptId) {
+        let Some(place) = self.talks.enter(attempt) else { return };
+        let (connect, session, attempt) = (self.clone(), session.clone(), attempt.clone());
+        tokio::spawn(async move {
+            let talking = connect.clone();
+            let (id, of) = (session.clone(), attempt.clone());
+            // A provider that panics ends its own conversation.
+            let talked = tokio::spawn(async move { talking.hold_talk(&id, &of).await }).await;
+            let trouble = match talked {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(panic) => Some(panic.to_string()),
+            };
+            if let Some(error) = trouble {
+                tracing::error!(session.id = %session, error, "a conversation broke off");
+                let broken = Trouble { code: "conversation", actor: Actor::Nobody };
+                let _ = connect.break_off(&session, &attempt, &broken).await;
+            }
+            drop(place);
+            // An answer may have led to another live step after this conversation was over.
+            connect.talk_on(&session, &attempt).await;
+        });
+    }
+
+    /// The code that a live step shows, while it works. Where nobody talks any more, somebody begins to.
+    pub(super) async fn code_of(&self, attempt: &Attempt, db: &mut Db) -> Result<Option<Code>> {
+        if !db.is_talked_for(attempt).await? {
+            self.talk(&attempt.session_id, &attempt.id);
+            return Ok(None);
+        }
+        let code: Option<Code> = attempt.code.as_ref().map(|code| decode(code)).transpose()?;
+        let now = self.now();
+        Ok(code.filter(|code| code.expires_at.is_none_or(|at| at > now)))
+    }
+
+    /// Begins once more where a live step is left without anybody who talks.
+    async fn talk_on(&self, session: &SessionId, attempt: &AttemptId) {
+        let look = async {
+            let mut db = self.store.read().await?;
+            let Some((_, current, shown)) = self.open(session, attempt, &mut db).await? else {
+                return Ok::<_, Error>(());
+            };
+            if shown.step.live && !current.is_busy(self.now()) && !db.is_talked_for(&current).await? {
+                self.talk(session, attempt);
+            }
+            Ok(())
+        };
+        // Whoever looks at the page has it begin, too.
+        let _ = look.await;
+    }
+
+    /// The session, the attempt and its step, while they can be gone on with.
+    async fn open(
+        &self,
+        session: &SessionId,
+        attempt: &AttemptId,
+        db: &mut Db,
+    ) -> Result<Option<(Session, Attempt, Shown)>> {
+        let session = db.session(session).await?.ok_or(Error::NotFound("session"))?;
+        let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
+        let current =
+            session.attempt_id.as_ref() == Some(&attempt.id) && attempt.claim_no == session.claim_no;
+        let open = session.state_at(self.now()) == SessionState::Open && attempt.state == AttemptState::Live;
+        if !current || !open {
+            return Ok(None);
+        }
+        let shown = decode(&attempt.shown)?;
+        Ok(Some((session, attempt, shown)))
+    }
+
+    /// Takes the conversation and holds it to its end.
+    async fn hold_talk(&self, session: &SessionId, attempt: &AttemptId) -> Result<()> {
+        let calls = self.store.calls(attempt);
+        let Some((session, attempt, shown)) = self.take_talk(session, attempt).await? else { return Ok(()) };
+        let provider = self.provider(&attempt.provider)?.clone();
+        let leaving = self.leaving(&attempt.provider, &session.id);
+        let cx = self.context(&self.cx.allowance, &leaving);
+        let talked = provider.converse(&cx, shown.state.clone());
+        let mut talk = Talk { session, attempt, shown, calls };
+        match talked {
+            Ok(mut conversation) => self.listen(&mut talk, &mut *conversation).await,
+            Err(trouble) => self.give_up(&talk, &trouble).await,
+        }
+    }
+
+    /// Takes the conversation for this node, at the cost of one of the session's connections.
+    async fn take_talk(
+        &self,
+        session: &SessionId,
+        attempt: &AttemptId,
+    ) -> Result<Option<(Session, Attempt, Shown)>> {
+        let mut db = self.store.read().await?;
+        let Some((session, attempt, shown)) = self.open(session, attempt, &mut db).await? else {
+            return Ok(None);
+        };
+        let talked_for =
+            db.is_talked_for(&attempt).await? && attempt.talks_on.as_deref() != Some(self.node.as_str());
+        drop(db);
+        if !shown.step.live || talked_for || attempt.is_busy(self.now()) {
+            return Ok(None);
+        }
+        if session.connects >= self.limits.connects_per_session {
+            let outcome = Outcome::Failed { code: CONNECTED_OFTEN.to_owned() };
+            self.conclude(&session, attempt, outcome).await?;
+            return Ok(None);
+        }
+        let context = (session.clone(), attempt.clone(), self.node.clone());
+        let taken = self.store.write(context, |(session, attempt, node), tx| {
+            Box::pin(async move {
+                let mut update = SessionUpdate::from(session);
+                update.connects += 1;
+                tx.update_session(&session.id, session.version, &update).await?;
+                tx.take_conversation(attempt, node).await
+            })
+        });
+        match taken.await {
+            Ok(()) => {}
+            // Somebody was quicker, or it moved on: who looks next sees to it.
+            Err(store::Error::Conflict) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Some((session, attempt, shown)))
+    }
+
+    /// Keeps what is heard until there is nothing more to hear.
+    async fn listen(&self, talk: &mut Talk, conversation: &mut dyn Conversation) -> Result<()> {
+        let ends = Instant::now() + LONGEST;
+        let mut looks_at = Instant::now() + POLL;
+        loop {
+            tokio::select! {
+                heard = conversation.next() => match heard {
+                    Ok(Heard::Code(code)) => {
+                        // A conflict is an answer that came in between: it is looked at below.
+                        if !self.keep_code(talk, &code).await? {
+                            looks_at = Instant::now();
+                        }
+                    }
+                    Ok(Heard::Next(next)) => {
+                        if !self.go_on(talk, conversation, next).await? {
+                            return Ok(());
+                        }
+                    }
+                    Err(trouble) => return self.give_up(talk, &trouble).await,
+                },
+                () = talk.calls.moved() => looks_at = Instant::now(),
+                () = sleep_until(looks_at) => {
+                    looks_at = Instant::now() + POLL;
+                    match self.stands(talk).await {
+                        Ok(Stands::Over) => return Ok(()),
+                        Ok(Stands::Answered(answered)) => {
+                            (talk.session, talk.attempt, talk.shown) = *answered;
+                            conversation.answered(talk.shown.state.clone());
+                        }
+                        Ok(Stands::Same | Stands::Busy) => {}
+                        // A database that is away for a moment ends no conversation.
+                        Err(error) => tracing::debug!(error = %error, "an attempt could not be looked at"),
+                    }
+                }
+                () = sleep_until(ends) => {
+                    return self.give_up(talk, &Trouble { code: SLOW, actor: Actor::Nobody }).await;
+                }
+            }
+        }
+    }
+
+    async fn keep_code(&self, talk: &Talk, code: &Code) -> Result<bool> {
+        let context = (talk.attempt.clone(), self.node.clone(), encode(code)?, self.now());
+        let kept = self.store.write(context, |(attempt, node, code, now), tx| {
+            Box::pin(tx.save_code(attempt, node, code, *now))
+        });
+        match kept.await {
+            Ok(()) => Ok(true),
+            Err(store::Error::Conflict) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How the attempt stands now.
+    async fn stands(&self, talk: &Talk) -> Result<Stands> {
+        let mut db = self.store.read().await?;
+        let open = self.open(&talk.session.id, &talk.attempt.id, &mut db).await?;
+        drop(db);
+        let Some((session, attempt, shown)) = open else { return Ok(Stands::Over) };
+        if attempt.is_busy(self.now()) {
+            return Ok(Stands::Busy);
+        }
+        if !shown.step.live || attempt.talks_on.as_deref() != Some(self.node.as_str()) {
+            return Ok(Stands::Over);
+        }
+        if attempt.version == talk.attempt.version {
+            return Ok(Stands::Same);
+        }
+        Ok(Stands::Answered(Box::new((session, attempt, shown))))
+    }
+
+    /// Saves what comes next; gives whether the conversation goes on.
+    async fn go_on(&self, talk: &mut Talk, conversation: &mut dyn Conversation, next: Next) -> Result<bool> {
+        let is_step = matches!(next, Next::Step { .. });
+        let leaving = self.leaving(&talk.attempt.provider, &talk.session.id);
+        let left = self.limits.secrets_per_session - talk.session.secrets_tried;
+        let outcome = self.outcome(&talk.session, &talk.attempt, next, leaving, left).await?;
+        let mut saving = self.saving(self.settling(&talk.session, talk.attempt.clone(), outcome))?;
+        for _ in 0..ROUNDS {
+            if self.try_to_settle(&saving).await? {
+                let ours = talk.attempt.version + 1;
+                return match self.stands(talk).await? {
+                    Stands::Over => Ok(false),
+                    Stands::Same | Stands::Busy => Ok(true),
+                    Stands::Answered(now) => {
+                        (talk.session, talk.attempt, talk.shown) = *now;
+                        if talk.attempt.version != ours {
+                            conversation.answered(talk.shown.state.clone());
+                        }
+                        Ok(true)
+                    }
+                };
+            }
+            // Somebody's answer came in between. A step that was heard before it is out of date; an account is not.
+            let Some(stood) = self.settled(talk).await? else { break };
+            (talk.session, talk.attempt, talk.shown) = stood;
+            if is_step {
+                if talk.shown.step.live {
+                    conversation.answered(talk.shown.state.clone());
+                }
+                return Ok(talk.shown.step.live);
+            }
+            saving = saving.at(talk.attempt.clone());
+        }
+        self.give_back(saving.grant()).await?;
+        Ok(false)
+    }
+
+    /// Waits until no answer is being checked; `None` when there is nothing left to go on with.
+    async fn settled(&self, talk: &mut Talk) -> Result<Option<(Session, Attempt, Shown)>> {
+        loop {
+            let mut db = self.store.read().await?;
+            let open = self.open(&talk.session.id, &talk.attempt.id, &mut db).await?;
+            drop(db);
+            match open {
+                // Its holder is heard of, or its hold runs out.
+                Some((_, attempt, _)) if attempt.is_busy(self.now()) => {
+                    let _ = timeout(POLL, talk.calls.moved()).await;
+                }
+                open => return Ok(open),
+            }
+        }
+    }
+
+    /// Shows the step once more with words about what was nobody's fault; the person may ask for another code.
+    async fn give_up(&self, talk: &Talk, trouble: &Trouble) -> Result<()> {
+        let mut step = again(talk.shown.step.clone(), trouble);
+        step.live = false;
+        let outcome = Outcome::step(step, talk.shown.state.clone());
+        self.conclude(&talk.session, talk.attempt.clone(), outcome).await
+    }
+
+    /// The same for a conversation that is lost.
+    async fn break_off(&self, session: &SessionId, attempt: &AttemptId, trouble: &Trouble) -> Result<()> {
+        let mut db = self.store.read().await?;
+        let open = self.open(session, attempt, &mut db).await?;
+        drop(db);
+        let Some((session, attempt, shown)) = open.filter(|(.., shown)| shown.step.live) else {
+            return Ok(());
+        };
+        let calls = self.store.calls(&attempt.id);
+        self.give_up(&Talk { session, attempt, shown, calls }, trouble).await
+    }
+
+    async fn conclude(&self, session: &Session, attempt: Attempt, outcome: Outcome) -> Result<()> {
+        self.settle(self.settling(session, attempt, outcome)).await
+    }
+
+    fn settling(&self, session: &Session, attempt: Attempt, outcome: Outcome) -> Settling {
+        Settling { session: session.id.clone(), attempt, outcome, unused: 0, began: self.now() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::clock::Clock;
+    use crate::kernel::random::Random;
+
+    #[test]
+    fn an_attempt_has_one_conversation_in_a_process_and_room_comes_back() {
+        let (talks, clock, random) = (Talks::default(), Clock::system(), Random::system());
+        let id = AttemptId::new(clock.now(), &random);
+        let place = talks.enter(&id);
+        assert!(place.is_some() && talks.enter(&id).is_none());
+        assert!(talks.enter(&AttemptId::new(clock.now(), &random)).is_some());
+        drop(place);
+        assert!(talks.enter(&id).is_some());
+    }
+}
