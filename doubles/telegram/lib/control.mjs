@@ -2,7 +2,7 @@
 
 import { createServer } from "node:http";
 import { Rpc, Wrong } from "./errors.mjs";
-import { accept, device } from "./login.mjs";
+import { accept, device, WAYS } from "./login.mjs";
 
 /** The JSON that is read, at most, in bytes. */
 const LONGEST = 1 << 20;
@@ -44,6 +44,7 @@ export function control(state) {
   const calls = {
     "POST /accounts": async (body) => {
       only(body, ["phone"], ["first_name", "last_name", "username", "dc", "password", "hint", "code_via"]);
+      if (body.code_via !== undefined && !Object.hasOwn(WAYS, body.code_via)) throw new Wrong(400, "code_via");
       return shown(await state.putAccount(body));
     },
     "GET /accounts": () => [...state.accounts.values()].map(shown),
@@ -80,14 +81,14 @@ export function control(state) {
     "GET /code": (body) => {
       only(body, ["phone"]);
       const digits = String(body.phone).replace(/\D/g, "");
-      const found = [...state.codes.values()].filter((one) => one.digits === digits).pop();
+      const found = [...state.codes.values()].filter((one) => one.phone === digits).pop();
       if (!found) throw new Wrong(404, "no-code");
       return { code: found.text, via: found.via, until: found.until };
     },
     "POST /expire-code": (body) => {
       only(body, ["phone"]);
       const digits = String(body.phone).replace(/\D/g, "");
-      const all = [...state.codes.values()].filter((one) => one.digits === digits);
+      const all = [...state.codes.values()].filter((one) => one.phone === digits);
       for (const code of all) code.until = 0;
       return { count: all.length };
     },
@@ -122,7 +123,7 @@ export function control(state) {
     "POST /failures": (body) => {
       only(body, ["method", "error"], ["code", "times", "dc"]);
       if (body.dc !== undefined) state.dc(body.dc);
-      if (!/^[A-Z][A-Z0-9_]+$/.test(body.error)) throw new Wrong(400, "error");
+      if (!/^[A-Z]\w+$/.test(body.error)) throw new Wrong(400, "error");
       const code = body.code ?? CODES.find(([form]) => form.test(body.error))?.[1] ?? 400;
       const made = { times: 1, ...body, code };
       if (!Number.isInteger(made.times) || made.times < 1) throw new Wrong(400, "times");
