@@ -3,6 +3,7 @@
 import { createServer } from "node:http";
 import { Rpc, Wrong } from "./errors.mjs";
 import { accept, device, WAYS } from "./login.mjs";
+import { isKnown } from "./methods.mjs";
 
 /** The JSON that is read, at most, in bytes. */
 const LONGEST = 1 << 20;
@@ -123,6 +124,7 @@ export function control(state) {
     "POST /failures": (body) => {
       only(body, ["method", "error"], ["code", "times", "dc"]);
       if (body.dc !== undefined) state.dc(body.dc);
+      if (!isKnown(body.method)) throw new Wrong(400, "method");
       if (!/^[A-Z]\w+$/.test(body.error)) throw new Wrong(400, "error");
       const code = body.code ?? CODES.find(([form]) => form.test(body.error))?.[1] ?? 400;
       const made = { times: 1, ...body, code };
@@ -138,6 +140,7 @@ export function control(state) {
     "POST /silences": (body) => {
       only(body, ["at"], ["dc"]);
       if (body.dc !== undefined) state.dc(body.dc);
+      if (body.at !== "connect" && !isKnown(body.at)) throw new Wrong(400, "at");
       state.silences.push(body);
       return body;
     },
@@ -164,10 +167,7 @@ export function control(state) {
     },
     "POST /settings": (body) => {
       only(body, [], Object.keys(state.settings));
-      for (const [name, value] of Object.entries(body)) {
-        if (typeof value !== typeof state.settings[name] || value < 0) throw new Wrong(400, name);
-      }
-      return Object.assign(state.settings, body);
+      return state.set(body);
     },
     "GET /settings": (body) => {
       only(body, []);

@@ -3,8 +3,8 @@
 
 import { constants, privateDecrypt, randomBytes } from "node:crypto";
 import { decryptIge, encryptIge, GENERATOR, power, PRIME, PRIME_BYTES, sha1, toBytes, toNumber } from "./ciphers.mjs";
+import { seconds } from "./clock.mjs";
 import { Broken } from "./errors.mjs";
-import { seconds } from "./keys.mjs";
 import { bytes, read, Reader, write } from "./tl.mjs";
 
 /** Two primes; whose product they are is what the client has to find out. */

@@ -1,10 +1,10 @@
 // Logins: by a code that a phone scans, by a code that is sent to a phone, by the password after either; the end of a login.
 
 import { randomBytes, randomInt } from "node:crypto";
+import { now, seconds } from "./clock.mjs";
 import { Rpc } from "./errors.mjs";
-import { seconds } from "./keys.mjs";
 import { checkPassword } from "./password.mjs";
-import { user } from "./state.mjs";
+import { standing, user } from "./state.mjs";
 
 const CODE_LENGTH = 5;
 /** When another code can be had, in seconds. */
@@ -12,8 +12,7 @@ const AGAIN = 60;
 
 /** The end of every login, unless a password has to be asked for. */
 function enter(key, account) {
-  if (account.standing === "banned") throw new Rpc(400, "PHONE_NUMBER_BANNED");
-  if (account.password) {
+  if (standing(account).password) {
     key.pending = account;
     throw new Rpc(401, "SESSION_PASSWORD_NEEDED");
   }
@@ -43,7 +42,7 @@ export const device = (state, key, current = false) => ({
 });
 
 function newToken(state, key, dc, lifetime, more) {
-  const token = { bytes: randomBytes(32), key, dc, until: Math.ceil((Date.now() + lifetime) / 1000) * 1000, account: null, used: false, ...more };
+  const token = { bytes: randomBytes(32), key, dc, until: Math.ceil((now() + lifetime) / 1000) * 1000, account: null, used: false, ...more };
   state.tokens.set(token.bytes.toString("hex"), token);
   return token;
 }
@@ -66,7 +65,7 @@ export function importLoginToken(state, { key }, { token: bytes }) {
   const token = state.tokens.get(bytes.toString("hex"));
   if (!token?.migrating || token.dc !== key.dc.id) throw new Rpc(400, "AUTH_TOKEN_INVALID");
   if (token.used) throw new Rpc(400, "AUTH_TOKEN_ALREADY_ACCEPTED");
-  if (token.until <= Date.now()) throw new Rpc(400, "AUTH_TOKEN_EXPIRED");
+  if (token.until <= now()) throw new Rpc(400, "AUTH_TOKEN_EXPIRED");
   token.used = true;
   token.key.accepted = null;
   return { _: "auth.loginTokenSuccess", authorization: enter(key, token.account) };
@@ -77,7 +76,8 @@ export function accept(state, bytes, account) {
   const token = state.tokens.get(bytes.toString("hex"));
   if (!token || token.migrating) throw new Rpc(400, "AUTH_TOKEN_INVALIDX");
   if (token.account) throw new Rpc(400, "AUTH_TOKEN_ALREADY_ACCEPTED");
-  if (token.until <= Date.now()) throw new Rpc(400, "AUTH_TOKEN_EXPIRED");
+  if (token.until <= now()) throw new Rpc(400, "AUTH_TOKEN_EXPIRED");
+  standing(account);
   if (token.except.includes(BigInt(account.id))) throw new Rpc(400, "AUTH_TOKEN_EXCEPTION");
   token.account = account;
   token.key.accepted = account;
@@ -129,7 +129,7 @@ const digits = () => String(randomInt(10 ** CODE_LENGTH)).padStart(CODE_LENGTH, 
 const TEXTS = { word: () => `harbour${digits()}`, phrase: () => `seven grey geese ${digits()}` };
 
 function newCode(state, key, phone, via) {
-  const code = { hash: randomBytes(9).toString("hex"), phone, via, key, text: (TEXTS[via] ?? digits)(), until: Date.now() + state.settings.codeMs };
+  const code = { hash: randomBytes(9).toString("hex"), phone, via, key, text: (TEXTS[via] ?? digits)(), until: now() + state.settings.codeMs };
   state.codes.set(code.hash, code);
   return code;
 }
@@ -139,7 +139,7 @@ function known(state, context, { phone_number, phone_code_hash }) {
   const { plain, account } = number(state, context, phone_number);
   if (!phone_code_hash) throw new Rpc(400, "PHONE_CODE_HASH_EMPTY");
   const code = state.codes.get(phone_code_hash);
-  if (!code || code.phone !== plain || code.key !== context.key || code.until <= Date.now()) throw new Rpc(400, "PHONE_CODE_EXPIRED");
+  if (!code || code.phone !== plain || code.key !== context.key || code.until <= now()) throw new Rpc(400, "PHONE_CODE_EXPIRED");
   return { code, account };
 }
 
@@ -179,7 +179,8 @@ export function withPassword(state, context, asked) {
 }
 
 export function logOut(state, { key }) {
-  state.holder(key);
+  // Who was asked for a password may leave, too.
+  if (!key.pending) state.holder(key);
   key.end(null);
   return { _: "auth.loggedOut" };
 }
