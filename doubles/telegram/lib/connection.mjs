@@ -204,8 +204,8 @@ export class Connection {
       request = read(body);
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      const unknown = error instanceof Unknown && error.id === body.readUInt32LE();
-      const text = unknown ? `INPUT_METHOD_INVALID_${error.id}` : error instanceof Unknown ? `INPUT_CONSTRUCTOR_INVALID_${error.id}` : "INPUT_FETCH_ERROR";
+      const what = error.id === body.readUInt32LE() ? "METHOD" : "CONSTRUCTOR";
+      const text = error instanceof Unknown ? `INPUT_${what}_INVALID_${error.id}` : "INPUT_FETCH_ERROR";
       this.requests.push({ time: Date.now(), method: body.subarray(0, 4).reverse().toString("hex"), error: text });
       return this.#result(id, { _: "rpc_error", error_code: 400, error_message: text });
     }
@@ -219,7 +219,7 @@ export class Connection {
       case "get_future_salts":
         return plainly({ _: "future_salts", req_msg_id: id, now: seconds(), salts: this.key.futureSalts(request.num) });
       case "msgs_state_req":
-        return plainly({ _: "msgs_state_info", req_msg_id: id, info: Buffer.from(request.msg_ids.map((one) => (this.#session.seen.has(one) ? 4 : 1))) });
+        return plainly({ _: "msgs_state_info", req_msg_id: id, info: this.#states(request.msg_ids) });
       case "destroy_session":
         return plainly({ _: "destroy_session_none", session_id: request.session_id });
       case "rpc_drop_answer":
@@ -230,6 +230,11 @@ export class Connection {
       default:
         return isMethod(request._) ? this.#call(id, request) : [];
     }
+  }
+
+  /** For each message, whether it was received (4) or is not known (1). */
+  #states(ids) {
+    return Buffer.from(ids.map((id) => (this.#session.seen.has(id) ? 4 : 1)));
   }
 
   /** Answers a method of the API. */
@@ -278,7 +283,8 @@ export class Connection {
     const number = (content) => (content ? session.contents++ * 2 + 1 : session.contents * 2);
     const wrap = ({ body, content, asked }) => Buffer.concat([long(this.#messageId(asked)), int(number(content)), int(body.length), body]);
     const inner = messages.map(wrap);
-    const whole = inner.length === 1 ? inner[0] : wrap({ body: Buffer.concat([int(CONTAINER), int(inner.length), ...inner]), content: false, asked: true });
+    const packed = () => wrap({ body: Buffer.concat([int(CONTAINER), int(inner.length), ...inner]), content: false, asked: true });
+    const whole = inner.length === 1 ? inner[0] : packed();
     const plain = Buffer.concat([long(this.key.salt), long(session.id), whole]);
     this.socket.write(this.#transport.pack(Buffer.concat([this.key.name, seal(this.key.bytes, plain)])));
   }

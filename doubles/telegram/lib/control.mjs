@@ -23,7 +23,8 @@ const shown = ({ phone, id, first_name, last_name, username, dc, code_via, passw
 /** A login as the control side shows it. */
 function login(state, key) {
   const { hash, device_model, system_version, api_id, app_name, app_version, date_created, date_active } = device(state, key);
-  return { hash, dc: key.dc.id, key: key.id, phone: key.account.phone, device_model, system_version, api_id, app_name, app_version, date_created, date_active, connections: key.connections.size };
+  const place = { hash, dc: key.dc.id, key: key.id, phone: key.account.phone, connections: key.connections.size };
+  return { ...place, device_model, system_version, api_id, app_name, app_version, date_created, date_active };
 }
 
 const logged = ({ id, dc, key, transport, init, since, until, broken, requests }) =>
@@ -38,7 +39,8 @@ function tokenOf(url) {
 export function control(state) {
   const some = ({ dc, phone, key }) => {
     const account = phone === undefined ? undefined : state.account(phone);
-    const found = state.keys.filter((one) => (dc === undefined || one.dc === state.dc(dc)) && (!account || one.account === account) && (key === undefined || one.id === key));
+    const wanted = [[dc, (one) => one.dc === state.dc(dc)], [phone, (one) => one.account === account], [key, (one) => one.id === key]];
+    const found = state.keys.filter((one) => wanted.every(([given, fits]) => given === undefined || fits(one)));
     if (key !== undefined && found.length === 0) throw new Wrong(404, "no-key");
     return found;
   };
@@ -95,7 +97,8 @@ export function control(state) {
     },
     "GET /sessions": (body) => {
       only(body, [], ["phone"]);
-      return (body.phone === undefined ? state.keys.filter((key) => key.account) : state.logins(state.account(body.phone))).map((key) => login(state, key));
+      const found = body.phone === undefined ? state.keys.filter((key) => key.account) : state.logins(state.account(body.phone));
+      return found.map((key) => login(state, key));
     },
     "POST /revoke": (body) => {
       only(body, ["phone"], ["hash", "error"]);

@@ -119,7 +119,8 @@ function sent(code) {
   const { hash, via } = code;
   if (via === "payment") {
     const mail = { support_email_address: "login@telegram.example", support_email_subject: "Login" };
-    return { _: "auth.sentCodePaymentRequired", store_product: "premium", phone_code_hash: hash, ...mail, premium_days: 7, currency: "EUR", amount: 99n };
+    const price = { store_product: "premium", premium_days: 7, currency: "EUR", amount: 99n };
+    return { _: "auth.sentCodePaymentRequired", phone_code_hash: hash, ...mail, ...price };
   }
   const next = { sms: "auth.codeTypeSms", call: "auth.codeTypeCall" }[NEXT[via]];
   return { _: "auth.sentCode", type: WAYS[via](code), phone_code_hash: hash, next_type: next && { _: next }, timeout: next && AGAIN };

@@ -7,6 +7,8 @@ import { Key, random } from "./keys.mjs";
 import { protect } from "./password.mjs";
 
 const FIRST_USER = 7_000_000_001;
+/** What an account is of which nothing more is said. */
+const NEW = { first_name: "Ada", dc: 1, code_via: "app", password: null, standing: null };
 
 export class State {
   dcs = new Map();
@@ -102,8 +104,7 @@ export class State {
       if (rest[name] !== undefined && typeof rest[name] !== "string") throw new Wrong(400, name);
     }
     if (typeof (password ?? "") !== "string" || typeof (hint ?? "") !== "string") throw new Wrong(400, "password or hint");
-    const fresh = () => ({ id: FIRST_USER + this.accounts.size, access_hash: random(), phone: digits, first_name: "Ada", dc: 1, code_via: "app", password: null, standing: null });
-    const account = this.accounts.get(digits) ?? fresh();
+    const account = this.accounts.get(digits) ?? { ...NEW, id: FIRST_USER + this.accounts.size, access_hash: random(), phone: digits };
     Object.assign(account, rest);
     if (password !== undefined) account.password = password === null ? null : await protect(password, hint);
     else if (hint !== undefined && account.password) account.password.hint = hint;
