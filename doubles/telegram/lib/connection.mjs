@@ -95,6 +95,7 @@ export class Connection {
     if (this.key && this.key !== key) throw new Broken("two keys on one connection");
     const plain = open(key.bytes, packet.subarray(8));
     if (!plain) throw new Broken("a wrong message key");
+    if (plain.length < 48) throw new Broken("a wrong length");
     this.key = key;
     key.connections.add(this);
     const length = plain.readInt32LE(28);
