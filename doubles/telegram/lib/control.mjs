@@ -9,7 +9,14 @@ import { isKnown } from "./methods.mjs";
 const LONGEST = 1 << 20;
 
 /** What the service's errors have for a number, by how they begin. */
-const CODES = [[/^FLOOD_WAIT_/, 420], [/_MIGRATE_\d+$/, 303], [/^(AUTH_KEY_|SESSION_|USER_DEACTIVATED)/, 401], [/^AUTH_RESTART$/, 500]];
+const CODES = [
+  [/^FLOOD_WAIT_/, 420],
+  [/_MIGRATE_\d+$/, 303],
+  [/^(AUTH_KEY_DUPLICATED|SEND_CODE_UNAVAILABLE|UPDATE_APP_TO_LOGIN)$/, 406],
+  [/^RECAPTCHA_CHECK_/, 403],
+  [/^(AUTH_KEY_|SESSION_|USER_DEACTIVATED)/, 401],
+  [/^AUTH_RESTART$/, 500],
+];
 
 /** Refuses fields that are not known, and missing ones. */
 function only(body, wanted, possible = []) {
