@@ -241,7 +241,7 @@ async fn codes_are_renewed_by_the_end_that_telegram_names_until_nobody_seems_to_
 
     person.wait(Duration::from_secs(601));
     assert!(person.hear().await.is_none());
-    assert_eq!(person.told(), ("codes_ended", None));
+    assert_eq!(person.told(), ("ended", None));
     assert!(!person.step.as_ref().unwrap().live);
     person.submit(&[]).await;
     assert_eq!(person.told(), ("qr", None));

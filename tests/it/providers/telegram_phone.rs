@@ -106,6 +106,41 @@ async fn another_code_is_sent_by_another_way_but_not_at_once() {
 }
 
 #[tokio::test]
+async fn a_code_is_looked_for_where_it_was_sent_and_what_only_telegrams_app_can_do_is_said() {
+    let double = Telegram::start(20);
+    for (via, said) in [
+        ("app", "app"),
+        ("sms", "sms"),
+        ("firebase", "sms"),
+        ("call", "call"),
+        ("missed_call", "missed"),
+        ("email", "email"),
+        ("fragment", "fragment"),
+        ("word", "words"),
+        ("phrase", "words"),
+    ] {
+        double.account(ADA, json!({ "dc": 2, "code_via": via })).await;
+        let mut person = arrive(&double).await;
+        person.submit(&[("phone", ADA)]).await;
+        let intro = person.step.as_ref().unwrap().intro.clone().unwrap();
+        assert_eq!(intro.key, format!("telegram.code.intro.{said}"), "{via}");
+        assert_eq!(intro.args["to"].is_empty(), !matches!(said, "missed" | "email"), "{via}");
+        person.submit(&[("code", &double.code(ADA).await)]).await;
+        assert_eq!(person.told(), ("connected", None), "{via}");
+    }
+    for (via, error) in [
+        ("flash_call", "code_unsuitable"),
+        ("email_setup", "code_unsuitable"),
+        ("payment", "payment_required"),
+    ] {
+        double.account(ADA, json!({ "dc": 2, "code_via": via })).await;
+        let mut person = arrive(&double).await;
+        person.submit(&[("phone", ADA)]).await;
+        assert_eq!(person.told(), ("phone", Some(error)), "{via}");
+    }
+}
+
+#[tokio::test]
 async fn numbers_that_will_not_do_are_told_apart() {
     let double = Telegram::start(40);
     double.account(ADA, json!({ "dc": 2 })).await;
