@@ -184,6 +184,33 @@ async def a_code_that_was_sent_ends_with_its_time_or_when_it_is_cancelled(double
     await client.disconnect()
 
 
+async def codes_come_in_every_way_there_is(double):
+    phone = "491510000219"
+    ways = {
+        "call": types.auth.SentCodeTypeCall,
+        "flash_call": types.auth.SentCodeTypeFlashCall,
+        "missed_call": types.auth.SentCodeTypeMissedCall,
+        "email": types.auth.SentCodeTypeEmailCode,
+        "email_setup": types.auth.SentCodeTypeSetUpEmailRequired,
+        "fragment": types.auth.SentCodeTypeFragmentSms,
+        "firebase": types.auth.SentCodeTypeFirebaseSms,
+        "phrase": types.auth.SentCodeTypeSmsPhrase,
+        "word": types.auth.SentCodeTypeSmsWord,
+    }
+    client = await double.connected()
+    ask = functions.auth.SendCodeRequest(phone, double.api["id"], double.api["hash"], types.CodeSettings())
+    double.call("/accounts", {"phone": phone, "code_via": "payment"})
+    assert isinstance(await client(ask), types.auth.SentCodePaymentRequired)
+    for way, kind in ways.items():
+        double.call("/accounts", {"phone": phone, "code_via": way})
+        sent = await client(ask)
+        assert isinstance(sent.type, kind)
+    code = double.call(f"/code?phone={phone}")["code"]
+    assert sent.type.beginning == code[0]
+    assert (await client.sign_in(phone, code, phone_code_hash=sent.phone_code_hash)).phone == phone
+    await client.disconnect()
+
+
 async def a_password_is_asked_for_after_the_code_and_far_from_home(double):
     phone = "491510000212"
     double.call("/accounts", {"phone": phone, "password": "pa\u00dfwort", "dc": 2})

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import struct
+import time
 import zlib
 
 from telethon import errors, functions, types
@@ -110,6 +111,18 @@ async def a_wrong_clock_and_old_salts_are_put_right(double):
     await client.disconnect()
 
 
+async def the_clock_of_the_service_may_be_another(double):
+    for skew in (600, -600):
+        double.call("/settings", {"skewMs": skew * 1000})
+        key = double.call("/keys", {"dc": 1})[0]["key"]
+        for given in (None, key):
+            client = await double.connected(key=given)
+            login = await client.qr_login()
+            assert abs(login.expires.timestamp() - time.time() - skew - 30) < 3
+            await client.disconnect()
+    double.call("/settings", {"skewMs": 0})
+
+
 async def many_requests_come_in_a_container_and_long_ones_packed(double):
     client = await double.connected()
     asked = [functions.help.GetNearestDcRequest() for _ in range(5)]
@@ -167,6 +180,13 @@ async def what_is_not_imitated_is_refused_and_logged(double):
         await client(functions.InvokeWithLayerRequest(100, client._init_request))
     refused = [one["error"] for one in double.call("/log")[-1]["requests"]]
     assert refused == [f"INPUT_METHOD_INVALID_{functions.contacts.GetStatusesRequest.CONSTRUCTOR_ID}", "CONNECTION_LAYER_INVALID"], refused
-    with Expected(Refused, "phon"):
-        double.call("/accounts", {"phone": "491510000218", "phon": 1})
+    for path, body, wrong in (
+        ("/accounts", {"phone": "491510000218", "phon": 1}, "phon"),
+        ("/accounts", {"phone": "491510000218", "dc": 9}, "dc"),
+        ("/silences", {"at": "auth.exportLoginTokens"}, "at"),
+        ("/settings", {"tokenMs": -1}, "tokenMs"),
+        ("/scan", {"url": "https://t.me", "phone": "491510000201"}, "not-a-code"),
+    ):
+        with Expected(Refused, wrong):
+            double.call(path, body)
     await client.disconnect()

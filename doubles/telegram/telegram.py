@@ -87,5 +87,6 @@ class Expected:
         return self
 
     def __exit__(self, kind, found, trace):
-        assert kind is not None and issubclass(kind, self.error) and self.words in str(found), f"{self.error.__name__} {self.words} is wanted, {found!r} came"
+        came = kind is not None and issubclass(kind, self.error) and self.words in str(found)
+        assert came, f"{self.error.__name__} {self.words} is wanted, {found!r} came"
         return True

@@ -3,9 +3,10 @@
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { open, seal } from "./ciphers.mjs";
+import { now, seconds } from "./clock.mjs";
 import { Broken, Rpc } from "./errors.mjs";
 import { Handshake } from "./handshake.mjs";
-import { random, seconds } from "./keys.mjs";
+import { random } from "./keys.mjs";
 import { answer, isKnown, unwrap } from "./methods.mjs";
 import { bytes, isMethod, read, Reader, Unknown, Unreadable, write } from "./tl.mjs";
 import { Transport } from "./transport.mjs";
@@ -34,15 +35,6 @@ const long = (value) => {
   return bytes;
 };
 
-let lastId = 0n;
-/** A server's message number: with 1 at its end for an answer, 3 for what nobody asked for. */
-export function messageId(asked) {
-  const now = Date.now();
-  const time = (BigInt(Math.floor(now / 1000)) << 32n) | (BigInt(now % 1000) * 4_294_967n & ~3n);
-  lastId = time > lastId ? time : lastId + 4n;
-  return lastId + (asked ? 1n : 3n);
-}
-
 /** What a client is told of a message that was not taken. */
 const noted = ({ id, seqno }, object) => ({ body: write({ ...object, bad_msg_id: id, bad_msg_seqno: seqno }), content: false, asked: true });
 
@@ -56,6 +48,7 @@ export class Connection {
   #transport = new Transport();
   #handshake;
   #timer;
+  #lastId = 0n;
 
   constructor(state, dc, socket) {
     Object.assign(this, { state, dc, socket, since: Date.now(), until: null });
@@ -88,7 +81,7 @@ export class Connection {
     try {
       for (const packet of this.#transport.packets(bytes)) this.#packet(packet);
     } catch (error) {
-      if (!(error instanceof Broken || error instanceof Unreadable) && error.constructor !== Error) console.error(error);
+      if (!(error instanceof Broken || error instanceof Unreadable)) console.error(error);
       this.broken = error.message;
       this.socket.destroy();
     }
@@ -102,6 +95,7 @@ export class Connection {
     if (this.key && this.key !== key) throw new Broken("two keys on one connection");
     const plain = open(key.bytes, packet.subarray(8));
     if (!plain) throw new Broken("a wrong message key");
+    if (plain.length < 48) throw new Broken("a wrong length");
     this.key = key;
     key.connections.add(this);
     const length = plain.readInt32LE(28);
@@ -120,7 +114,7 @@ export class Connection {
     const length = packet.readInt32LE(16);
     if (length < 4 || length > packet.length - 20) throw new Broken("a wrong length");
     const body = write(this.#handshake.answer(read(packet.subarray(20, 20 + length))));
-    this.socket.write(this.#transport.pack(Buffer.concat([long(0n), long(messageId(true)), int(body.length), body])));
+    this.socket.write(this.#transport.pack(Buffer.concat([long(0n), long(this.#messageId(true)), int(body.length), body])));
   }
 
   #message(plain, message) {
@@ -184,9 +178,14 @@ export class Connection {
 
   #loosened(body) {
     if (body.readUInt32LE() !== GZIP) return body;
-    const inner = gunzipSync(new Reader(body.subarray(4)).bytes(), { maxOutputLength: UNPACKED });
-    if (inner.length < 4) throw new Broken("an empty packed object");
-    return inner;
+    const packed = new Reader(body.subarray(4)).bytes();
+    try {
+      const inner = gunzipSync(packed, { maxOutputLength: UNPACKED });
+      if (inner.length >= 4) return inner;
+    } catch {
+      // Said below.
+    }
+    throw new Broken("a wrong packed object");
   }
 
   /** Whether an object has to be acknowledged: every request, and nothing else that a client sends. */
@@ -206,8 +205,8 @@ export class Connection {
       request = read(body);
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      const unknown = error instanceof Unknown && error.id === body.readUInt32LE();
-      const text = unknown ? `INPUT_METHOD_INVALID_${error.id}` : error instanceof Unknown ? `INPUT_CONSTRUCTOR_INVALID_${error.id}` : "INPUT_FETCH_ERROR";
+      const what = error.id === body.readUInt32LE() ? "METHOD" : "CONSTRUCTOR";
+      const text = error instanceof Unknown ? `INPUT_${what}_INVALID_${error.id}` : "INPUT_FETCH_ERROR";
       this.requests.push({ time: Date.now(), method: body.subarray(0, 4).reverse().toString("hex"), error: text });
       return this.#result(id, { _: "rpc_error", error_code: 400, error_message: text });
     }
@@ -221,7 +220,7 @@ export class Connection {
       case "get_future_salts":
         return plainly({ _: "future_salts", req_msg_id: id, now: seconds(), salts: this.key.futureSalts(request.num) });
       case "msgs_state_req":
-        return plainly({ _: "msgs_state_info", req_msg_id: id, info: Buffer.from(request.msg_ids.map((one) => (this.#session.seen.has(one) ? 4 : 1))) });
+        return plainly({ _: "msgs_state_info", req_msg_id: id, info: this.#states(request.msg_ids) });
       case "destroy_session":
         return plainly({ _: "destroy_session_none", session_id: request.session_id });
       case "rpc_drop_answer":
@@ -232,6 +231,11 @@ export class Connection {
       default:
         return isMethod(request._) ? this.#call(id, request) : [];
     }
+  }
+
+  /** For each message, whether it was received (4) or is not known (1). */
+  #states(ids) {
+    return Buffer.from(ids.map((id) => (this.#session.seen.has(id) ? 4 : 1)));
   }
 
   /** Answers a method of the API. */
@@ -265,14 +269,23 @@ export class Connection {
     return [{ body: Buffer.concat([int(RPC_RESULT), long(id), inner]), content: true, asked: true }];
   }
 
+  /** A server's message number: with 1 at its end for an answer, 3 for what nobody asked for. */
+  #messageId(asked) {
+    const ms = now();
+    const time = (BigInt(Math.floor(ms / 1000)) << 32n) | (BigInt(ms % 1000) * 4_294_967n & ~3n);
+    this.#lastId = time > this.#lastId ? time : this.#lastId + 4n;
+    return this.#lastId + (asked ? 1n : 3n);
+  }
+
   /** Sends messages, more than one in a container. */
   #send(messages) {
     if (messages.length === 0 || this.socket.destroyed) return;
     const session = this.#session;
     const number = (content) => (content ? session.contents++ * 2 + 1 : session.contents * 2);
-    const wrap = ({ body, content, asked }) => Buffer.concat([long(messageId(asked)), int(number(content)), int(body.length), body]);
+    const wrap = ({ body, content, asked }) => Buffer.concat([long(this.#messageId(asked)), int(number(content)), int(body.length), body]);
     const inner = messages.map(wrap);
-    const whole = inner.length === 1 ? inner[0] : wrap({ body: Buffer.concat([int(CONTAINER), int(inner.length), ...inner]), content: false, asked: true });
+    const packed = () => wrap({ body: Buffer.concat([int(CONTAINER), int(inner.length), ...inner]), content: false, asked: true });
+    const whole = inner.length === 1 ? inner[0] : packed();
     const plain = Buffer.concat([long(this.key.salt), long(session.id), whole]);
     this.socket.write(this.#transport.pack(Buffer.concat([this.key.name, seal(this.key.bytes, plain)])));
   }

@@ -2,13 +2,21 @@
 
 import { createServer } from "node:http";
 import { Rpc, Wrong } from "./errors.mjs";
-import { accept, device } from "./login.mjs";
+import { accept, device, WAYS } from "./login.mjs";
+import { isKnown } from "./methods.mjs";
 
 /** The JSON that is read, at most, in bytes. */
 const LONGEST = 1 << 20;
 
 /** What the service's errors have for a number, by how they begin. */
-const CODES = [[/^FLOOD_WAIT_/, 420], [/_MIGRATE_\d+$/, 303], [/^(AUTH_KEY_|SESSION_|USER_DEACTIVATED)/, 401], [/^AUTH_RESTART$/, 500]];
+const CODES = [
+  [/^FLOOD_WAIT_/, 420],
+  [/_MIGRATE_\d+$/, 303],
+  [/^(AUTH_KEY_DUPLICATED|SEND_CODE_UNAVAILABLE|UPDATE_APP_TO_LOGIN)$/, 406],
+  [/^RECAPTCHA_CHECK_/, 403],
+  [/^(AUTH_KEY_|SESSION_|USER_DEACTIVATED)/, 401],
+  [/^AUTH_RESTART$/, 500],
+];
 
 /** Refuses fields that are not known, and missing ones. */
 function only(body, wanted, possible = []) {
@@ -22,7 +30,8 @@ const shown = ({ phone, id, first_name, last_name, username, dc, code_via, passw
 /** A login as the control side shows it. */
 function login(state, key) {
   const { hash, device_model, system_version, api_id, app_name, app_version, date_created, date_active } = device(state, key);
-  return { hash, dc: key.dc.id, key: key.id, phone: key.account.phone, device_model, system_version, api_id, app_name, app_version, date_created, date_active, connections: key.connections.size };
+  const place = { hash, dc: key.dc.id, key: key.id, phone: key.account.phone, connections: key.connections.size };
+  return { ...place, device_model, system_version, api_id, app_name, app_version, date_created, date_active };
 }
 
 const logged = ({ id, dc, key, transport, init, since, until, broken, requests }) =>
@@ -37,13 +46,15 @@ function tokenOf(url) {
 export function control(state) {
   const some = ({ dc, phone, key }) => {
     const account = phone === undefined ? undefined : state.account(phone);
-    const found = state.keys.filter((one) => (dc === undefined || one.dc === state.dc(dc)) && (!account || one.account === account) && (key === undefined || one.id === key));
+    const wanted = [[dc, (one) => one.dc === state.dc(dc)], [phone, (one) => one.account === account], [key, (one) => one.id === key]];
+    const found = state.keys.filter((one) => wanted.every(([given, fits]) => given === undefined || fits(one)));
     if (key !== undefined && found.length === 0) throw new Wrong(404, "no-key");
     return found;
   };
   const calls = {
     "POST /accounts": async (body) => {
       only(body, ["phone"], ["first_name", "last_name", "username", "dc", "password", "hint", "code_via"]);
+      if (body.code_via !== undefined && !Object.hasOwn(WAYS, body.code_via)) throw new Wrong(400, "code_via");
       return shown(await state.putAccount(body));
     },
     "GET /accounts": () => [...state.accounts.values()].map(shown),
@@ -80,20 +91,21 @@ export function control(state) {
     "GET /code": (body) => {
       only(body, ["phone"]);
       const digits = String(body.phone).replace(/\D/g, "");
-      const found = [...state.codes.values()].filter((one) => one.digits === digits).pop();
+      const found = [...state.codes.values()].filter((one) => one.phone === digits).pop();
       if (!found) throw new Wrong(404, "no-code");
       return { code: found.text, via: found.via, until: found.until };
     },
     "POST /expire-code": (body) => {
       only(body, ["phone"]);
       const digits = String(body.phone).replace(/\D/g, "");
-      const all = [...state.codes.values()].filter((one) => one.digits === digits);
+      const all = [...state.codes.values()].filter((one) => one.phone === digits);
       for (const code of all) code.until = 0;
       return { count: all.length };
     },
     "GET /sessions": (body) => {
       only(body, [], ["phone"]);
-      return (body.phone === undefined ? state.keys.filter((key) => key.account) : state.logins(state.account(body.phone))).map((key) => login(state, key));
+      const found = body.phone === undefined ? state.keys.filter((key) => key.account) : state.logins(state.account(body.phone));
+      return found.map((key) => login(state, key));
     },
     "POST /revoke": (body) => {
       only(body, ["phone"], ["hash", "error"]);
@@ -122,7 +134,8 @@ export function control(state) {
     "POST /failures": (body) => {
       only(body, ["method", "error"], ["code", "times", "dc"]);
       if (body.dc !== undefined) state.dc(body.dc);
-      if (!/^[A-Z][A-Z0-9_]+$/.test(body.error)) throw new Wrong(400, "error");
+      if (!isKnown(body.method)) throw new Wrong(400, "method");
+      if (!/^[A-Z]\w+$/.test(body.error)) throw new Wrong(400, "error");
       const code = body.code ?? CODES.find(([form]) => form.test(body.error))?.[1] ?? 400;
       const made = { times: 1, ...body, code };
       if (!Number.isInteger(made.times) || made.times < 1) throw new Wrong(400, "times");
@@ -137,6 +150,7 @@ export function control(state) {
     "POST /silences": (body) => {
       only(body, ["at"], ["dc"]);
       if (body.dc !== undefined) state.dc(body.dc);
+      if (body.at !== "connect" && !isKnown(body.at)) throw new Wrong(400, "at");
       state.silences.push(body);
       return body;
     },
@@ -163,10 +177,7 @@ export function control(state) {
     },
     "POST /settings": (body) => {
       only(body, [], Object.keys(state.settings));
-      for (const [name, value] of Object.entries(body)) {
-        if (typeof value !== typeof state.settings[name] || value < 0) throw new Wrong(400, name);
-      }
-      return Object.assign(state.settings, body);
+      return state.set(body);
     },
     "GET /settings": (body) => {
       only(body, []);

@@ -3,8 +3,8 @@
 
 import { constants, privateDecrypt, randomBytes } from "node:crypto";
 import { decryptIge, encryptIge, GENERATOR, power, PRIME, PRIME_BYTES, sha1, toBytes, toNumber } from "./ciphers.mjs";
+import { seconds } from "./clock.mjs";
 import { Broken } from "./errors.mjs";
-import { seconds } from "./keys.mjs";
 import { bytes, read, Reader, write } from "./tl.mjs";
 
 /** Two primes; whose product they are is what the client has to find out. */
@@ -48,13 +48,18 @@ export class Handshake {
     return steps[request._]();
   }
 
+  get #nonces() {
+    return { nonce: this.#nonce, server_nonce: this.#serverNonce };
+  }
+
   #same({ nonce, server_nonce }) {
     if (!nonce.equals(this.#nonce) || !server_nonce.equals(this.#serverNonce)) throw new Broken("another exchange's nonce");
   }
 
   #begin({ nonce }) {
     this.#nonce = Buffer.from(nonce);
-    return { _: "resPQ", nonce, server_nonce: this.#serverNonce, pq: toBytes(P * Q, 8), server_public_key_fingerprints: [fingerprint(this.state.rsa)] };
+    const server_public_key_fingerprints = [fingerprint(this.state.rsa)];
+    return { _: "resPQ", ...this.#nonces, pq: toBytes(P * Q, 8), server_public_key_fingerprints };
   }
 
   #offer({ p, q, public_key_fingerprint, encrypted_data }) {
@@ -63,22 +68,22 @@ export class Handshake {
     if (public_key_fingerprint !== fingerprint(this.state.rsa)) throw new Broken("another RSA key");
     const block = privateDecrypt({ key: this.state.rsa.privateKey, padding: constants.RSA_NO_PADDING }, encrypted_data);
     const inner = hashed(block.subarray(1));
-    if (!["p_q_inner_data", "p_q_inner_data_dc"].includes(inner._) || (inner.dc !== undefined && inner.dc !== this.dc.id)) throw new Broken("a key of another kind");
+    if (!["p_q_inner_data", "p_q_inner_data_dc"].includes(inner._)) throw new Broken("a key of another kind");
+    if (inner.dc !== undefined && inner.dc !== this.dc.id) throw new Broken("another data centre's key");
     this.#same(inner);
     if (toNumber(inner.pq) !== P * Q || toNumber(inner.p) !== P || toNumber(inner.q) !== Q) throw new Broken("wrong factors");
     this.#newNonce = Buffer.from(inner.new_nonce);
     this.#secret = toNumber(randomBytes(256));
     const answer = write({
       _: "server_DH_inner_data",
-      nonce: this.#nonce,
-      server_nonce: this.#serverNonce,
+      ...this.#nonces,
       g: GENERATOR,
       dh_prime: PRIME_BYTES,
       g_a: toBytes(power(BigInt(GENERATOR), this.#secret, PRIME), 256),
       server_time: seconds(),
     });
     const data = Buffer.concat([sha1(answer), answer, randomBytes(-(20 + answer.length) & 15)]);
-    return { _: "server_DH_params_ok", nonce: this.#nonce, server_nonce: this.#serverNonce, encrypted_answer: encryptIge(data, ...this.#temporary()) };
+    return { _: "server_DH_params_ok", ...this.#nonces, encrypted_answer: encryptIge(data, ...this.#temporary()) };
   }
 
   #finish({ encrypted_data }) {
@@ -93,7 +98,7 @@ export class Handshake {
     key.first = one ^ other;
     const number = sha1(this.#newNonce, Buffer.from([1]), sha1(key.bytes).subarray(0, 8));
     this.#secret = undefined;
-    return { _: "dh_gen_ok", nonce: this.#nonce, server_nonce: this.#serverNonce, new_nonce_hash1: number.subarray(4) };
+    return { _: "dh_gen_ok", ...this.#nonces, new_nonce_hash1: number.subarray(4) };
   }
 
   /** Key and vector of the exchange itself. */

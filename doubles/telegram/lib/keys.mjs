@@ -3,13 +3,13 @@
 
 import { randomBytes } from "node:crypto";
 import { keyId, sha256 } from "./ciphers.mjs";
+import { seconds } from "./clock.mjs";
 
 /** How long a salt is new, in seconds; it is good for twice that. */
 const SALT_PERIOD = 1800;
 /** The most future salts that are given at once. */
 const SALTS = 64;
 
-export const seconds = () => Math.floor(Date.now() / 1000);
 /** A number of 63 bits, as hashes and ids are. */
 export const random = () => randomBytes(8).readBigInt64LE() & 0x7fffffffffffffffn;
 

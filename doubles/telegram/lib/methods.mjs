@@ -1,7 +1,7 @@
 // The API's methods: which there are, who may call them, and what the small ones answer.
 
+import { seconds } from "./clock.mjs";
 import { Rpc } from "./errors.mjs";
-import { seconds } from "./keys.mjs";
 import * as login from "./login.mjs";
 import { getPassword } from "./password.mjs";
 import { user } from "./state.mjs";
@@ -95,7 +95,7 @@ const methods = {
   "updates.getDifference": getDifference,
 };
 
-export const isKnown = (name) => name in methods;
+export const isKnown = (name) => Object.hasOwn(methods, name);
 
 /** Takes a request out of what it is wrapped in, and keeps what the wrapping says. */
 export function unwrap(context, request) {

@@ -1,11 +1,14 @@
 // What the double knows: data centres with their keys, accounts, tokens, codes, and how it is told to behave.
 
 import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { clock, seconds } from "./clock.mjs";
 import { Rpc, Wrong } from "./errors.mjs";
-import { Key, random, seconds } from "./keys.mjs";
+import { Key, random } from "./keys.mjs";
 import { protect } from "./password.mjs";
 
 const FIRST_USER = 7_000_000_001;
+/** What an account is of which nothing more is said. */
+const NEW = { first_name: "Ada", dc: 1, code_via: "app", password: null, standing: null };
 
 export class State {
   dcs = new Map();
@@ -24,6 +27,7 @@ export class State {
     migrateMs: 30_000,
     codeMs: 300_000,
     push: true,
+    skewMs: 0,
   };
   #connection = 0;
 
@@ -70,6 +74,16 @@ export class State {
     this.past.push(connection);
   }
 
+  /** Changes how the double behaves. */
+  set(settings) {
+    for (const [name, value] of Object.entries(settings)) {
+      if (typeof value !== typeof this.settings[name] || (value < 0 && name !== "skewMs")) throw new Wrong(400, name);
+    }
+    Object.assign(this.settings, settings);
+    clock.skewMs = this.settings.skewMs;
+    return this.settings;
+  }
+
   /** The account of a phone number, in whatever way the number is written. */
   find(phone) {
     return this.accounts.get(String(phone).replace(/\D/g, ""));
@@ -85,10 +99,12 @@ export class State {
   async putAccount({ phone, password, hint, ...rest }) {
     const digits = String(phone ?? "").replace(/\D/g, "");
     if (!/^[1-9]\d{6,14}$/.test(digits)) throw new Wrong(400, "phone");
-    if (rest.dc !== undefined) this.dc(rest.dc);
-    if (rest.code_via !== undefined && !["app", "sms"].includes(rest.code_via)) throw new Wrong(400, "code_via");
-    const fresh = () => ({ id: FIRST_USER + this.accounts.size, access_hash: random(), phone: digits, first_name: "Ada", dc: 1, code_via: "app", password: null, standing: null });
-    const account = this.accounts.get(digits) ?? fresh();
+    if (rest.dc !== undefined) rest.dc = this.dc(rest.dc).id;
+    for (const name of ["first_name", "last_name", "username"]) {
+      if (rest[name] !== undefined && typeof rest[name] !== "string") throw new Wrong(400, name);
+    }
+    if (typeof (password ?? "") !== "string" || typeof (hint ?? "") !== "string") throw new Wrong(400, "password or hint");
+    const account = this.accounts.get(digits) ?? { ...NEW, id: FIRST_USER + this.accounts.size, access_hash: random(), phone: digits };
     Object.assign(account, rest);
     if (password !== undefined) account.password = password === null ? null : await protect(password, hint);
     else if (hint !== undefined && account.password) account.password.hint = hint;
@@ -120,10 +136,15 @@ export class State {
   holder(key) {
     if (key.pending) throw new Rpc(401, "SESSION_PASSWORD_NEEDED");
     if (!key.account) throw new Rpc(401, key.ended ?? "AUTH_KEY_UNREGISTERED");
-    if (key.account.standing) throw new Rpc(401, key.account.standing === "banned" ? "USER_DEACTIVATED_BAN" : "USER_DEACTIVATED");
     key.active = seconds();
-    return key.account;
+    return standing(key.account);
   }
+}
+
+/** An account that may do something. */
+export function standing(account) {
+  if (account.standing) throw new Rpc(401, account.standing === "banned" ? "USER_DEACTIVATED_BAN" : "USER_DEACTIVATED");
+  return account;
 }
 
 /** An account as the API shows it to itself. */

@@ -2,6 +2,7 @@
 // first. Ends with an error where the bytes are no packets.
 
 import { crc32 } from "node:zlib";
+import { Broken } from "./errors.mjs";
 
 /** The longest packet that is taken, in bytes. */
 const LONGEST = 1 << 20;
@@ -13,10 +14,10 @@ const full = {
   unpack(bytes) {
     if (bytes.length < 4) return undefined;
     const length = bytes.readUInt32LE();
-    if (length < 16 || length > LONGEST) throw new Error(`a packet of ${length} bytes`);
+    if (length < 16 || length > LONGEST) throw new Broken(`a packet of ${length} bytes`);
     if (bytes.length < length) return undefined;
-    if (bytes.readInt32LE(4) !== this.received) throw new Error("packets out of order");
-    if (bytes.readUInt32LE(length - 4) !== crc32(bytes.subarray(0, length - 4))) throw new Error("a wrong checksum");
+    if (bytes.readInt32LE(4) !== this.received) throw new Broken("packets out of order");
+    if (bytes.readUInt32LE(length - 4) !== crc32(bytes.subarray(0, length - 4))) throw new Broken("a wrong checksum");
     this.received += 1;
     return { packet: bytes.subarray(8, length - 4), used: length };
   },
@@ -36,7 +37,7 @@ const abridged = {
   unpack(bytes) {
     if (bytes.length < 1 || (bytes[0] === 0x7f && bytes.length < 4)) return undefined;
     const [head, length] = bytes[0] === 0x7f ? [4, bytes.readUIntLE(1, 3) * 4] : [1, bytes[0] * 4];
-    if (length === 0 || length > LONGEST) throw new Error(`a packet of ${length} bytes`);
+    if (length === 0 || length > LONGEST) throw new Broken(`a packet of ${length} bytes`);
     return bytes.length < head + length ? undefined : { packet: bytes.subarray(head, head + length), used: head + length };
   },
   pack(packet) {
@@ -51,7 +52,7 @@ const intermediate = {
   unpack(bytes) {
     if (bytes.length < 4) return undefined;
     const length = bytes.readUInt32LE();
-    if (length === 0 || length > LONGEST) throw new Error(`a packet of ${length} bytes`);
+    if (length === 0 || length > LONGEST) throw new Broken(`a packet of ${length} bytes`);
     return bytes.length < 4 + length ? undefined : { packet: bytes.subarray(4, 4 + length), used: 4 + length };
   },
   pack(packet) {

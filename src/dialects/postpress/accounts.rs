@@ -70,6 +70,9 @@ fn connection_params(words: &AccountWords<'_>) -> Value {
                 false => json!({ "mail": who }),
             }
         }
+        "telegram" => {
+            json!({ "im": { "user_id": words.identity, "username": profile.details.get("username") } })
+        }
         "imap" => {
             let mut mail = json!({
                 "imap_host": profile.text("imap_host"),

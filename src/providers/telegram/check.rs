@@ -12,9 +12,10 @@ use super::line::Line;
 use super::outcome::Keys;
 use super::refusal::Refusal;
 
-/// What is known of its future: nothing; people end sessions when they like.
+/// What is known of its future: nothing; people end sessions when they like. Telegram ends one for good that is used from two
+/// places at once (`AUTH_KEY_DUPLICATED`), so a look must not meet whoever else holds it.
 pub fn outlook() -> Outlook {
-    Outlook { peer: String::new(), renews: false, client: None, end: None, exclusive: false }
+    Outlook { peer: String::new(), renews: false, client: None, end: None, exclusive: true }
 }
 
 /// Asks whether the session stands.

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use grammers_mtsender::{ConnectionParams, NoRetries, SenderPool, SenderPoolFatHandle};
+use grammers_mtsender::{ConnectionParams, InvocationError, NoRetries, SenderPool, SenderPoolFatHandle};
 use grammers_session::updates::UpdatesLike;
 use grammers_tl_types::{self as tl, RemoteCall, enums};
 use tokio::sync::mpsc;
@@ -59,6 +59,10 @@ impl Line {
     pub async fn call<R: RemoteCall>(&self, request: &R) -> Result<R::Return, Refusal> {
         let asked = self.pool.invoke_in_dc(self.session.home(), request);
         match tokio::time::timeout(self.application.call, asked).await {
+            // Another key is only agreed on where ours was not known.
+            Ok(Err(InvocationError::Authentication(_))) if self.session.keep().is_some() => {
+                Err(Refusal::KeyLost)
+            }
             Ok(answer) => answer.map_err(Refusal::from),
             Err(_) => Err(Refusal::Silent("timeout")),
         }

@@ -100,8 +100,8 @@ impl Phone<'_> {
 
     /// Has a code sent.
     async fn send(&self, place: Place) -> Result<Next, Trouble> {
-        if let Err(denied) = self.may_send(&place.phone) {
-            return place.show(denied);
+        if let Err(Denied::Spent | Denied::Crowded) = self.may_send(&place.phone) {
+            return place.show(Wrong::notice("throttled"));
         }
         let line = Line::open(self.application, self.cx, None)?;
         match self.ask(&line, &place.phone).await {
@@ -141,10 +141,8 @@ impl Phone<'_> {
         line.call(&request).await
     }
 
-    fn may_send(&self, phone: &str) -> Result<(), Wrong> {
-        self.cx.allowance.sign_in(PEER, phone).map_err(|denied| match denied {
-            Denied::Spent | Denied::Crowded => Wrong::notice("throttled"),
-        })
+    fn may_send(&self, phone: &str) -> Result<(), Denied> {
+        self.cx.allowance.sign_in(PEER, phone)
     }
 
     fn sent(&self, place: Place, line: &Line, sent: enums::auth::SentCode) -> Result<Next, Trouble> {
@@ -218,8 +216,8 @@ impl Phone<'_> {
         if !sent.again {
             return self.send(place).await;
         }
-        if let Err(denied) = self.may_send(&place.phone) {
-            return place.show(denied);
+        if let Err(Denied::Spent | Denied::Crowded) = self.may_send(&place.phone) {
+            return place.show(Wrong::notice("throttled"));
         }
         let line = Line::open(self.application, self.cx, Some(&sent.session))?;
         let request = tl::functions::auth::ResendCode {

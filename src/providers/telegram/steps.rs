@@ -108,7 +108,7 @@ impl Place {
     }
 
     fn ended(&self) -> Step {
-        let mut step = Step::new(StepKind::Wait, "codes_ended", say("ended.title"), say("submit.new_code"));
+        let mut step = Step::new(StepKind::Form, "ended", say("ended.title"), say("submit.new_code"));
         step.intro = Some(say("ended.intro"));
         step.alternatives = vec![way("phone_code", "way.phone_code")];
         step

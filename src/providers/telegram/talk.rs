@@ -35,6 +35,9 @@ const TRIES: u32 = 5;
 /// How often one sign-in is sent on to another data centre.
 const MOVES: u32 = 4;
 
+/// What is said of tokens that are no good any more.
+const PAST: [&str; 3] = ["AUTH_TOKEN_EXPIRED", "AUTH_TOKEN_INVALID", "AUTH_TOKEN_INVALIDX"];
+
 /// A conversation. What it does runs in a task of its own, so that being dropped at any await takes nothing from it.
 pub struct Talk {
     application: Arc<Application>,
@@ -90,7 +93,7 @@ enum Token {
     /// To be shown until it ends, in so many seconds since 1970 on Telegram's clock.
     Show(tl::types::auth::LoginToken),
     /// It was scanned.
-    Signed(enums::auth::Authorization),
+    Signed(Box<enums::auth::Authorization>),
 }
 
 async fn run(
@@ -116,7 +119,7 @@ async fn run(
             }
         };
         match got {
-            Ok(Token::Signed(signed)) => return finish(application, &line, signed),
+            Ok(Token::Signed(signed)) => return finish(application, &line, *signed),
             Ok(Token::Show(token)) => {
                 tries = 0;
                 let now = cx.clock.now();
@@ -135,9 +138,8 @@ async fn run(
             }
             Err(refusal) => {
                 tries += 1;
-                // A connection may end at any moment; and a data centre may need a moment until it knows a new key.
-                let passes =
-                    refusal.is_broken() || refusal.is("AUTH_KEY_UNREGISTERED") || refusal.is("AUTH_RESTART");
+                // A connection may end at any moment.
+                let passes = refusal.is_broken() || refusal.is("AUTH_RESTART");
                 if !passes || tries >= TRIES {
                     return Err(refusal.trouble());
                 }
@@ -153,27 +155,33 @@ async fn token(application: &Application, cx: &Context, line: &Line) -> Result<T
     for _ in 0..MOVES {
         match next {
             enums::auth::LoginToken::Token(token) => return Ok(Token::Show(token)),
-            enums::auth::LoginToken::Success(success) => return Ok(Token::Signed(success.authorization)),
+            enums::auth::LoginToken::Success(success) => {
+                return Ok(Token::Signed(Box::new(success.authorization)));
+            }
             enums::auth::LoginToken::MigrateTo(there) => {
                 line.move_to(cx, there.dc_id);
-                let imported = line.call(&tl::functions::auth::ImportLoginToken { token: there.token }).await;
-                next = match imported {
+                next = match import(line, there.token).await {
                     // Moving took longer than the token was good for; the new place gives one of its own.
-                    Err(refusal)
-                        if refusal.is_any(&[
-                            "AUTH_TOKEN_EXPIRED",
-                            "AUTH_TOKEN_INVALID",
-                            "AUTH_TOKEN_INVALIDX",
-                        ]) =>
-                    {
-                        line.call(&export(application)).await?
-                    }
+                    Err(refusal) if refusal.is_any(&PAST) => line.call(&export(application)).await?,
                     imported => imported?,
                 };
             }
         }
     }
     Err(Refusal::Silent("protocol_error"))
+}
+
+/// Shows the token of one data centre to another, which may need a moment until it knows a key that was just agreed on.
+async fn import(line: &Line, token: Vec<u8>) -> Result<enums::auth::LoginToken, Refusal> {
+    let request = tl::functions::auth::ImportLoginToken { token };
+    let mut tries = 1;
+    loop {
+        match line.call(&request).await {
+            Err(refusal) if refusal.is("AUTH_KEY_UNREGISTERED") && tries < TRIES => tries += 1,
+            answer => return answer,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// By how many milliseconds Telegram's clock is ahead of ours; `None` when it does not say.

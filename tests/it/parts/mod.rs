@@ -23,6 +23,7 @@ pub mod process;
 pub mod scratch;
 pub mod sink;
 pub mod submission;
+pub mod telegram;
 pub mod unpacked;
 pub mod visitor;
 pub mod whatsapp;

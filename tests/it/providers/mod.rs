@@ -5,4 +5,6 @@ mod imap;
 mod international;
 mod oauth;
 mod others;
+mod telegram;
+mod telegram_phone;
 mod whatsapp;
