@@ -36,7 +36,7 @@ use std::time::Duration;
 
 pub use accounts::AccountView;
 pub use audit::Audited;
-pub use checks::{DueAccount, Watched};
+pub use checks::{DueAccount, LaneWalk, Watched};
 pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::{DeliveryQuery, DeliveryView};
@@ -46,6 +46,7 @@ pub use finish::Finished;
 pub use grants::{Given, Missing};
 pub use import::{Import, ImportedAccount};
 pub use keys::{AUDIT, CREDENTIALS, MANAGE, NewKey};
+pub use looks::Looked;
 pub use repeats::{Once, Repeat, Turn};
 pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};
