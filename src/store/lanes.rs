@@ -7,6 +7,11 @@ use super::{Db, Tx};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::AccountId;
 
+/// The condition on holds is written so that no index is taken for it: almost all accounts meet it.
+const LONGEST_DUE: &str = "SELECT check_lane, MIN(check_at), CAST(COUNT(*) AS BIGINT) FROM (SELECT check_lane, check_at \
+    FROM accounts WHERE check_at <= $1 AND COALESCE(busy_until, 0) = 0 ORDER BY check_at LIMIT $2) due \
+    GROUP BY check_lane ORDER BY MIN(check_at), check_lane";
+
 /// A lane in which something may be due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
@@ -31,16 +36,7 @@ impl Db {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn longest_due(&mut self, now: Millis, most: i64) -> Result<DueLanes> {
-        // The condition on holds is written so that no index is taken for it: almost all accounts meet it.
-        let rows = sqlx::query(
-            "SELECT check_lane, MIN(check_at), CAST(COUNT(*) AS BIGINT) FROM (SELECT check_lane, check_at FROM accounts \
-             WHERE check_at <= $1 AND COALESCE(busy_until, 0) = 0 ORDER BY check_at LIMIT $2) due \
-             GROUP BY check_lane ORDER BY MIN(check_at), check_lane",
-        )
-        .bind(now.0)
-        .bind(most)
-        .fetch_all(self.conn())
-        .await?;
+        let rows = sqlx::query(LONGEST_DUE).bind(now.0).bind(most).fetch_all(self.conn()).await?;
         let (mut lanes, mut seen) = (Vec::new(), 0);
         for row in &rows {
             let mut columns = Columns::of("accounts", row);
@@ -156,5 +152,29 @@ impl Tx {
         .execute(self.conn())
         .await?;
         Ok(done.rows_affected())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
+
+    use super::*;
+    use crate::store::Kind;
+    use crate::store::migrate::migrate;
+
+    #[tokio::test]
+    async fn what_is_due_is_found_by_its_time() {
+        sqlx::any::install_default_drivers();
+        let mut db = AnyConnection::connect("sqlite::memory:").await.unwrap();
+        migrate(&mut db, Kind::Sqlite, Millis(0)).await.unwrap();
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {LONGEST_DUE}"));
+        let plan = sqlx::query(sql).bind(5_i64).bind(9_i64).fetch_all(&mut db).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        assert!(
+            plan.iter().any(|line| line.starts_with("SEARCH accounts USING INDEX accounts_due")),
+            "{plan:?}"
+        );
+        assert!(!plan.iter().any(|line| line.starts_with("SCAN accounts")), "{plan:?}");
     }
 }

@@ -163,7 +163,8 @@ fn an_end_that_comes_before_the_next_usual_look_is_told_of_before_and_looked_at_
 #[test]
 fn an_account_in_error_is_asked_as_often_as_one_that_works() {
     let watch = Watch { silent: 9, silent_since: Some(Millis(0)), ..Watch::default() };
-    for (status, pause) in [(Status::Error, HOUR), (Status::Credentials, PAUSE.as_secs() as i64 * 512_000)] {
+    for (status, pause) in [(Status::Error, HOUR), (Status::Credentials, PAUSE.as_secs() as i64 * 1_024_000)]
+    {
         let standing = Standing { status, cause: Some("timeout".to_owned()), watch: watch.clone() };
         let after = judge(&standing, &away(), &rules(30 * HOUR)).standing;
         assert_eq!((after.status, after.watch.check_at), (status, Millis(30 * HOUR + pause)), "{status:?}");

@@ -209,7 +209,7 @@ async fn a_working_host_has_its_turn_before_those_that_hang_have_another() {
     }
     let mut lanes: Vec<String> = (0..60).map(|number| format!("mail/d{number}")).collect();
     watch.fill(&mut lanes).await;
-    assert_eq!((watch.places.len(), lanes.len()), (DOUBTED_PLACES, 60 - DOUBTED_PLACES));
+    assert_eq!(watch.places.len(), DOUBTED_PLACES);
 }
 
 #[tokio::test]
