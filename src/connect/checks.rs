@@ -1,22 +1,30 @@
 //! Looking at the accounts that are due: which lanes there are, taking some of one, looking at one, and letting go of what
 //! a dead node held. The loop that does it is `workers::watch`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::looks::{ANOTHER_CLIENT, Held, Outcome};
+use super::looks::{ANOTHER_CLIENT, Held, Looked};
 use super::turns::{self, HOLD, Turn};
 use super::{Connect, Error, Result, decode};
-use crate::contract::Trouble;
 use crate::kernel::ids::AccountId;
 use crate::kernel::random::Token;
 use crate::kernel::unchanged::Unchanged;
 use crate::kernel::words::Status;
-use crate::store::{self, Hold, Looking};
+use crate::store::{self, DueLanes, Hold, Looking};
 
 /// How long an account that cannot be looked at is left alone: its provider was switched off, or its row is damaged.
 const LATER: Duration = Duration::from_secs(6 * 3600);
+
+/// The lanes of so many accounts are found at once, those that are due longest; and so many more lanes by name, where there
+/// are more: what is due in one that does not answer must not hide the others.
+const LOOKED_THROUGH: i64 = 500;
+
+/// Where the walk through the lanes goes on.
+#[derive(Clone, Debug, Default)]
+pub struct LaneWalk(String);
 
 /// An account that was taken to be looked at.
 #[derive(Clone, Debug)]
@@ -32,31 +40,34 @@ pub struct DueAccount {
 pub type Watched = Unchanged<AccountId, Hold>;
 
 impl Connect {
-    /// The lanes in which something is due now. What a clock that was wrong put too far ahead becomes due again.
+    /// Lanes in which something is due now, the longest due first; over some calls, all of them. What a clock that was wrong
+    /// put too far ahead becomes due again.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn due_lanes(&self) -> Result<Vec<String>> {
+    pub async fn due_lanes(&self, walk: &mut LaneWalk) -> Result<Vec<String>> {
         let now = self.now();
-        let lanes = self.store.read().await?.check_lanes().await?;
         let beyond = self.limits.checks.beyond(now);
-        for lane in lanes.iter().filter(|lane| lane.last > beyond) {
-            let context = (lane.name.clone(), beyond, now);
+        let mut db = self.store.read().await?;
+        if db.first_and_last_look().await?.1.is_some_and(|last| last > beyond) {
+            drop(db);
             let brought = self
                 .store
-                .write(context, |(lane, beyond, now), tx| Box::pin(tx.look_again(lane, *beyond, *now)))
+                .write((beyond, now), |(beyond, now), tx| Box::pin(tx.look_again(*beyond, *now)))
                 .await?;
-            tracing::warn!(
-                lane = lane.name,
-                accounts = brought,
-                "checks lay too far ahead; was the clock wrong?"
-            );
+            tracing::warn!(accounts = brought, "checks lay too far ahead; was the clock wrong?");
+            db = self.store.read().await?;
         }
-        Ok(lanes
-            .into_iter()
-            .filter(|lane| lane.first <= now || lane.last > beyond)
-            .map(|lane| lane.name)
-            .collect())
+        let DueLanes { mut lanes, more } = db.longest_due(now, LOOKED_THROUGH).await?;
+        if more {
+            let (walked, next) = db.walk_lanes(&walk.0, LOOKED_THROUGH).await?;
+            walk.0 = next.unwrap_or_default();
+            lanes.extend(walked.into_iter().filter(|lane| lane.since <= now));
+            lanes.sort_by_key(|lane| lane.since);
+            let mut seen = HashSet::new();
+            lanes.retain(|lane| seen.insert(lane.name.clone()));
+        }
+        Ok(lanes.into_iter().map(|lane| lane.name).collect())
     }
 
     /// Takes accounts of a lane that are due, at most `limit`.
@@ -73,50 +84,51 @@ impl Connect {
         Ok(taken.into_iter().map(due).collect())
     }
 
-    /// Looks at an account that was taken. What it gives is why there was no answer, where its lane may be to blame.
+    /// Looks at an account that was taken, and gives what its lane has to do with it.
     ///
     /// # Errors
     /// `Unavailable`, `Internal` when the account itself cannot be read; it is left alone for a while then.
-    pub async fn look_at(&self, due: DueAccount) -> Result<Option<Trouble>> {
+    pub async fn look_at(&self, due: DueAccount) -> Result<Looked> {
         let read = self.store.read().await?.account_secret(&due.id).await;
         let found = match read {
             Ok(found) => found,
             Err(error @ store::Error::Corrupt { .. }) => {
-                self.put_off(&due).await?;
+                self.put_off(&due, due.interrupted).await?;
                 return Err(error.into());
             }
             Err(error) => return Err(error.into()),
         };
         // Deleted, or repaired, since it was taken.
-        let Some((account, secret, Some(hold))) = found else { return Ok(None) };
+        let Some((account, secret, Some(hold))) = found else { return Ok(Looked::NotAsked) };
         if hold.by != due.by {
-            return Ok(None);
+            return Ok(Looked::NotAsked);
         }
         let looked_after = matches!(account.status, Status::Connecting | Status::Stopped);
         if looked_after || self.provider(&account.provider).is_err() {
-            self.put_off(&due).await?;
-            return Ok(None);
+            self.put_off(&due, due.interrupted).await?;
+            return Ok(Looked::NotAsked);
         }
         let secret = decode(&secret)?;
         let DueAccount { by, interrupted, since, .. } = due.clone();
         match self.look_after(Held { account, secret, by, interrupted, since }, true).await {
-            Ok(Outcome::Look) => Ok(None),
-            Ok(Outcome::Silent(trouble)) => Ok(Some(trouble)),
             Err(error @ Error::Internal { .. }) => {
-                self.put_off(&due).await?;
+                self.put_off(&due, due.interrupted).await?;
                 Err(error)
             }
-            Err(error) => Err(error),
+            looked => looked,
         }
     }
 
-    /// Leaves an account alone for a while.
-    async fn put_off(&self, due: &DueAccount) -> Result<()> {
+    /// Leaves an account alone for a while. `unknown` is whether it is not known how the last call about it ended.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn put_off(&self, due: &DueAccount, unknown: bool) -> Result<()> {
         let at = self.now().after(LATER.mul_f64(0.9 + 0.2 * self.random().fraction()));
-        let context = (due.clone(), at);
+        let context = (due.clone(), at, unknown);
         let put = self
             .store
-            .write(context, |(due, at), tx| Box::pin(tx.put_off(&due.id, &due.by, *at, due.interrupted)))
+            .write(context, |(due, at, unknown), tx| Box::pin(tx.put_off(&due.id, &due.by, *at, *unknown)))
             .await;
         match put {
             Ok(()) | Err(store::Error::Conflict) => Ok(()),
@@ -151,12 +163,13 @@ impl Connect {
         Ok(freed)
     }
 
-    /// Has accounts looked at soon whose grant is to another client than the one that is set up now, and those of this
-    /// one again that were marked so: the settings have changed.
+    /// Has accounts looked at soon that other settings may have changed: those whose grant is to another client than the one
+    /// that is set up now, those of this one that were marked so, and those about which there was no answer because of
+    /// our settings.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn look_at_clients(&self) -> Result<()> {
+    pub async fn look_after_start(&self) -> Result<()> {
         let now = self.now();
         for provider in self.catalogue.iter() {
             let Some(client) = provider.client() else { continue };
@@ -175,6 +188,13 @@ impl Connect {
                     "accounts were granted to another OAuth client"
                 );
             }
+        }
+        let found = self.store.write(now, |now, tx| Box::pin(tx.look_at_settings(*now))).await?;
+        if found > 0 {
+            tracing::info!(
+                accounts = found,
+                "accounts that the settings were in the way of are asked about again"
+            );
         }
         Ok(())
     }

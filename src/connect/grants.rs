@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::looks::{Held, Outcome};
+use super::looks::{Held, Looked};
 use super::turns::{self, HOLD, Turn};
 use super::{AccountView, Connect, Error, Result, decode};
-use crate::contract::{Credentials, State};
+use crate::contract::{Actor, Credentials, State, Trouble};
 use crate::kernel::ids::AccountId;
 use crate::kernel::random::Token;
 use crate::kernel::words::Status;
@@ -80,10 +80,17 @@ impl Connect {
             // What was renewed meanwhile, by whomever, is as good as it gets, even where it lasts for a moment only.
             let renewed = renewed_from.is_some_and(|read| read != version);
             let enough = if renewed { lasts(Duration::ZERO) } else { lasts(GOOD_FOR) && !fresh };
-            if credentials.expires_at.is_none() || enough {
+            // What cannot be renewed is good as long as it lasts.
+            let as_it_is = || provider.outlook(secret).is_ok_and(|outlook| !outlook.renews);
+            if credentials.expires_at.is_none() || enough || (lasts(Duration::ZERO) && as_it_is()) {
                 return Ok(Ok(Given { account: view, credentials }));
             }
-            renewed_from.get_or_insert(version);
+            let first = *renewed_from.get_or_insert(version);
+            // Who asked meanwhile, lived, and let go of the account as it was had no answer. Nobody else would have one now.
+            let in_vain = watched.as_ref().is_some_and(|(seen, since)| {
+                let let_go = read.hold.as_ref().is_none_or(|hold| hold.by != seen.by || hold.until.0 == 0);
+                let_go && seen.until.0 > 0 && since.elapsed() < HOLD && first == version
+            });
             let unchanged = match (&watched, &read.hold) {
                 (Some((seen, since)), Some(hold)) if seen == hold => since.elapsed(),
                 (_, hold) => {
@@ -91,20 +98,25 @@ impl Connect {
                     Duration::ZERO
                 }
             };
-            let (held, outcome) = match turns::turn(read.hold.as_ref(), unchanged) {
-                Turn::Wait => (true, Outcome::Look),
+            let (held, looked) = match turns::turn(read.hold.as_ref(), unchanged) {
+                _ if in_vain => (false, Looked::Silent(Trouble { code: "no_answer", actor: Actor::Nobody })),
+                Turn::Wait => (true, Looked::NotAsked),
                 Turn::Take { interrupted } => (false, self.renew(read, interrupted).await?),
             };
-            match outcome {
-                Outcome::Silent(trouble) if !fresh && lasts(Duration::ZERO) => {
-                    tracing::warn!(account.id = %id, cause = trouble.code, "credentials could not be renewed yet");
-                    return Ok(Ok(Given { account: view, credentials }));
+            let code = match looked {
+                Looked::Silent(trouble) => trouble.code,
+                _ if Instant::now() >= deadline => "timeout",
+                _ if held => {
+                    tokio::time::sleep(POLL).await;
+                    continue;
                 }
-                Outcome::Silent(trouble) => return Err(Error::NoAnswer(trouble.code)),
-                Outcome::Look if Instant::now() >= deadline => return Err(Error::NoAnswer("timeout")),
-                Outcome::Look if held => tokio::time::sleep(POLL).await,
-                Outcome::Look => {}
+                _ => continue,
+            };
+            if fresh || !lasts(Duration::ZERO) {
+                return Err(Error::NoAnswer(code));
             }
+            tracing::warn!(account.id = %id, cause = code, "credentials could not be renewed yet");
+            return Ok(Ok(Given { account: view, credentials }));
         }
     }
 
@@ -115,7 +127,7 @@ impl Connect {
     }
 
     /// Renews an account's credentials as the only one who does.
-    async fn renew(&self, read: Read, interrupted: bool) -> Result<Outcome> {
+    async fn renew(&self, read: Read, interrupted: bool) -> Result<Looked> {
         let Read { account, secret, hold: seen } = read;
         let by = Token::new(self.random()).hash();
         let hold = Hold { by: by.clone(), until: self.now().after(HOLD) };
@@ -129,7 +141,7 @@ impl Connect {
             .await;
         match held {
             Ok(()) => {}
-            Err(store::Error::Conflict) => return Ok(Outcome::Look),
+            Err(store::Error::Conflict) => return Ok(Looked::NotAsked),
             Err(error) => return Err(error.into()),
         }
         let connect = self.clone();

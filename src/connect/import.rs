@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::audit::{Asker, Audited, say};
 use super::repeats::Turn;
 use super::{Broken, Connect, Details, Error, Result, encode};
 use crate::contract::{Actor, Brought, Connected, Context, Imported, Trouble};
 use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::AccountId;
-use crate::kernel::words::{EventKind, Status};
-use crate::store::{self, Account, AccountUpdate, Tx};
+use crate::kernel::words::{AuditAction, AuditOutcome, EventKind, Status};
+use crate::store::{self, Account, AccountUpdate, AuditEntry, Tx};
 
 /// How many accounts may be being proved at once on this node. The rest wait for their turn.
 pub(super) const AT_ONCE: usize = 16;
@@ -30,6 +31,8 @@ pub struct Import {
     pub name: Option<String>,
     /// What signs in to it, in the provider's documented shape.
     pub credentials: Brought,
+    /// Who brings it, for the audit log.
+    pub by: Asker,
 }
 
 /// An account that was brought here.
@@ -55,11 +58,14 @@ struct Keeping {
     secret: Zeroizing<Vec<u8>>,
     began: Millis,
     turn: Option<Replying>,
+    /// For the audit log, without the account.
+    line: AuditEntry,
 }
 
 impl Connect {
     /// Brings an account here, once it is proved. With `turn` its reply is kept in the same transaction, for the call to
-    /// come again.
+    /// come again; the line in the audit log is in any case. What was refused is its caller's to write down. It is to be
+    /// run to its end: what the provider gives in exchange is to be had once.
     ///
     /// # Errors
     /// `Invalid` (fields `name`, `provider` and those below `credentials`), `NoProvider`, `NoAnswer` when the provider gave
@@ -70,19 +76,8 @@ impl Connect {
             return Err(Error::NoProvider(vec![(new.provider, why)]));
         }
         let turn_came = tokio::time::timeout(QUEUE, self.imports.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = turn_came else { return Err(Error::NoAnswer("too_many_imports")) };
-        let connect = self.clone();
-        // It goes on when the caller goes away: what the provider gives in exchange is to be had once.
-        let import = tokio::spawn(async move {
-            let done = connect.import_now(new, turn).await;
-            drop(permit);
-            done
-        });
-        import.await.map_err(|error| Error::internal("importing", error))?
-    }
-
-    async fn import_now(&self, new: Import, turn: Option<Replying>) -> Result<ImportedAccount> {
-        let Import { provider: slug, name, credentials } = new;
+        let Ok(Ok(_permit)) = turn_came else { return Err(Error::NoAnswer("too_many_imports")) };
+        let Import { provider: slug, name, credentials, by } = new;
         let provider = self.provider(&slug)?.clone();
         let cx: Context = self.cx.clone();
         let (began, since) = (self.now(), tokio::time::Instant::now());
@@ -91,7 +86,7 @@ impl Connect {
         let outcome = |outcome, code| figures().outcome(&slug, outcome, code);
         match asked.unwrap_or(Err(Trouble { code: "timeout", actor: Actor::Nobody })) {
             Ok(Imported::Connected(signed)) => {
-                let kept = self.keep_import(&slug, name, *signed, began, turn).await?;
+                let kept = self.keep_import(&slug, name, *signed, began, (turn, by)).await?;
                 outcome("imported", "");
                 tracing::info!(account.id = %kept.id, provider = slug, created = kept.created, "an account was imported");
                 Ok(kept)
@@ -115,7 +110,7 @@ impl Connect {
         name: Option<String>,
         signed: Connected,
         began: Millis,
-        turn: Option<Replying>,
+        (turn, by): (Option<Replying>, Asker),
     ) -> Result<ImportedAccount> {
         let now = self.now();
         let Connected { identity, profile, secret } = signed;
@@ -136,12 +131,23 @@ impl Connect {
             status_at: now,
             watch: self.first_watch(slug, &secret)?,
         };
-        let keeping = std::sync::Arc::new(Keeping { account, label, secret: encode(&secret)?, began, turn });
+        let line = self.audit_entry(Audited {
+            action: AuditAction::AccountImport,
+            by: &by,
+            account: None,
+            outcome: AuditOutcome::Done,
+            cause: None,
+        });
+        let keeping =
+            std::sync::Arc::new(Keeping { account, label, secret: encode(&secret)?, began, turn, line });
         // Twice at the same moment: the second round finds the account that the other one made.
         for _ in 0..3 {
             let kept = self.store.write(keeping.clone(), |keeping, tx| Box::pin(keep(keeping, tx))).await;
             match kept {
-                Ok(Kept::Done(account)) => return Ok(account),
+                Ok(Kept::Done(account)) => {
+                    say(&keeping.line_about(&account.id));
+                    return Ok(account);
+                }
                 // A grant of the same person is being ended at this moment, and this one with it.
                 Ok(Kept::Ending) => return Err(Error::NoAnswer("grant_ending")),
                 Ok(Kept::Unsaid(error)) => return Err(error),
@@ -150,6 +156,12 @@ impl Connect {
             }
         }
         Err(Error::Conflict)
+    }
+}
+
+impl Keeping {
+    fn line_about(&self, account: &AccountId) -> AuditEntry {
+        AuditEntry { account_id: Some(account.to_string()), ..self.line.clone() }
     }
 }
 
@@ -201,6 +213,7 @@ async fn keep(keeping: &Keeping, tx: &mut Tx) -> store::Result<Kept> {
     }
     let facts = [("provider", &*fresh.provider), ("cause", "imported")];
     tx.append_account_event(&done.id, EventKind::AccountConnected, &facts).await?;
+    tx.insert_audit(&keeping.line_about(&done.id)).await?;
     if let Some((turn, reply)) = reply {
         turn.finish_alone(&reply, tx).await?;
     }

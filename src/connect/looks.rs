@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::turns::{self, After, HOLD, RENEW, Reply, Writing};
-use super::watch::{Rules, Said, Standing, Verdict, judge};
+use super::watch::{Rules, Said, Standing, Verdict, judge, next_look};
 use super::{Connect, Details, Error, Result, decode, encode};
 use crate::contract::{Actor, Checked, Context, Outlook, Provider, Renewed, State, Trouble};
 use crate::kernel::clock::Millis;
@@ -44,9 +44,12 @@ pub(super) struct Held {
 }
 
 /// What a look came to.
-pub(super) enum Outcome {
-    /// It is worth looking again.
-    Look,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// There was a definite answer.
+    Answered,
+    /// Nobody was asked, or what came of it is another's to learn.
+    NotAsked,
     /// There was no definite answer.
     Silent(Trouble),
 }
@@ -54,8 +57,14 @@ pub(super) enum Outcome {
 /// A provider's answer.
 enum Answer {
     Fresh(State, BTreeMap<String, Value>),
+    /// Fresh, and refused.
+    Short(State, BTreeMap<String, Value>, String, Actor),
     Fine,
-    Refused { cause: String, actor: Actor, sure: bool },
+    Refused {
+        cause: String,
+        actor: Actor,
+        sure: bool,
+    },
     Silent(Trouble),
 }
 
@@ -74,18 +83,18 @@ struct Note {
 impl Connect {
     /// Asks about an account as the only one who does. `planned` is for looks that are due; others say nothing of the
     /// account when there is no answer.
-    pub(super) async fn look_after(&self, mut held: Held, planned: bool) -> Result<Outcome> {
+    pub(super) async fn look_after(&self, mut held: Held, planned: bool) -> Result<Looked> {
         let provider = self.provider(&held.account.provider)?.clone();
         let unreadable = |trouble: Trouble| Error::internal("reading a secret", trouble);
         let outlook = provider.outlook(&held.secret).map_err(unreadable)?;
         let begun = Instant::now();
         let Some(answer) = self.ask_about(&held, &*provider, &outlook).await else {
-            return Ok(Outcome::Look);
+            return Ok(Looked::NotAsked);
         };
         figures().provider(&held.account.provider, begun.elapsed());
         let renews = outlook.renews;
         let (reply, outlook, secret) = match &answer {
-            Answer::Fresh(secret, details) => {
+            Answer::Fresh(secret, details) | Answer::Short(secret, details, ..) => {
                 held.account.details = changed(&held.account.details, details)?;
                 (Reply::Good, provider.outlook(secret).map_err(unreadable)?, Some(secret.clone()))
             }
@@ -99,12 +108,15 @@ impl Connect {
         };
         let interrupted = held.interrupted && renews;
         let writing = turns::writing(reply, interrupted);
-        let trouble = match &answer {
-            Answer::Silent(trouble) => Some(trouble.clone()),
-            _ => None,
+        let outcome = match &answer {
+            Answer::Silent(trouble) => Looked::Silent(trouble.clone()),
+            // Only that client could ask.
+            Answer::Refused { cause, .. } if cause == ANOTHER_CLIENT => Looked::NotAsked,
+            _ => Looked::Answered,
         };
         let said = match answer {
             Answer::Fresh(..) | Answer::Fine => Said::Fine(outlook),
+            Answer::Short(_, _, cause, actor) => Said::Refused { cause, actor, sure: true },
             Answer::Refused { cause, actor, sure } => {
                 // Whoever was cut off may have been given what replaced the secret that is refused now.
                 let lost = writing == (Writing::Break { interrupted: true }) && cause != ANOTHER_CLIENT;
@@ -113,12 +125,12 @@ impl Connect {
             Answer::Silent(trouble) if !planned => {
                 let unknown = writing == (Writing::LetGo { unknown: true });
                 self.let_go(&held.account, &held.by, unknown).await?;
-                return Ok(Outcome::Silent(trouble));
+                return Ok(Looked::Silent(trouble));
             }
             Answer::Silent(trouble) => Said::Silent { code: trouble.code.to_owned(), actor: trouble.actor },
         };
         self.write_down(held, secret, &said, writing, renews).await?;
-        Ok(trouble.map_or(Outcome::Look, Outcome::Silent))
+        Ok(outcome)
     }
 
     /// Asks once, and says all the while that the holder lives. `None` when the hold was lost: what would come of the
@@ -132,6 +144,9 @@ impl Connect {
             if outlook.renews {
                 match provider.renew(cx, secret).await {
                     Ok(Renewed::Fresh { secret, details }) => Answer::Fresh(secret, details),
+                    Ok(Renewed::Short { secret, details, cause, actor }) => {
+                        Answer::Short(secret, details, cause, actor)
+                    }
                     Ok(Renewed::Gone { cause, actor }) => Answer::Refused { cause, actor, sure: true },
                     Err(trouble) => Answer::Silent(trouble),
                 }
@@ -175,11 +190,14 @@ impl Connect {
         }
     }
 
+    fn rules(&self, renews: bool) -> Rules {
+        let checks = self.limits.checks;
+        Rules { checks, every: checks.every(renews), now: self.now(), chance: self.random().fraction() }
+    }
+
     /// What becomes of an account after what was said.
     pub(super) fn judged(&self, account: &Account, said: &Said, renews: bool) -> Verdict {
-        let checks = self.limits.checks;
-        let rules =
-            Rules { checks, every: checks.every(renews), now: self.now(), chance: self.random().fraction() };
+        let rules = self.rules(renews);
         let (status, cause, mut watch) = (account.status, account.cause.clone(), account.watch.clone());
         if let Said::Fine(outlook) = said {
             watch.lane = lane(&account.provider, outlook);
@@ -191,12 +209,11 @@ impl Connect {
     pub(super) fn first_watch(&self, slug: &str, secret: &State) -> Result<Watch> {
         let outlook = self.provider(slug)?.outlook(secret);
         let outlook = outlook.map_err(|trouble| Error::internal("reading a secret", trouble))?;
-        let span = self.limits.checks.every(outlook.renews).mul_f64(0.9 + 0.2 * self.random().fraction());
-        let now = self.now();
+        let rules = self.rules(outlook.renews);
         Ok(Watch {
             lane: lane(slug, &outlook),
-            check_at: now.after(span),
-            checked_at: Some(now),
+            check_at: next_look(outlook.end.as_ref(), false, &rules),
+            checked_at: Some(rules.now),
             ends_at: outlook.end.as_ref().map(|end| end.at),
             client: outlook.client,
             ..Watch::default()

@@ -36,8 +36,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::AccountView;
-pub use audit::Audited;
-pub use checks::{DueAccount, Watched};
+pub use audit::{Asker, Audited};
+pub use checks::{DueAccount, LaneWalk, Watched};
 pub use choose::CHOOSING;
 pub use claims::{Claim, Door, Look, Standing};
 pub use deliveries::{DeliveryQuery, DeliveryView};
@@ -45,8 +45,9 @@ pub use endpoints::{EndpointChange, EndpointReply, EndpointView, MOST_ENDPOINTS,
 pub use error::{Broken, Error};
 pub use finish::Finished;
 pub use grants::{Given, Missing};
-pub use import::{Import, ImportedAccount};
+pub use import::{Import, ImportedAccount, Replying};
 pub use keys::{AUDIT, CREDENTIALS, MANAGE, NewKey};
+pub use looks::Looked;
 pub use repeats::{Once, Repeat, Turn};
 pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};

@@ -32,11 +32,13 @@ impl Connect {
     /// `Unavailable`.
     pub async fn backlog(&self) -> Result<()> {
         let now = self.now();
-        let backlog = self.store.read().await?.backlog(now).await?;
+        let mut db = self.store.read().await?;
+        let (backlog, first) = (db.backlog(now).await?, db.first_and_last_look().await?.0);
         let figures = figures();
         figures.sessions_open.set(backlog.sessions_open);
         figures.deliveries_due.set(backlog.deliveries_due);
         figures.oldest_due.set(backlog.oldest_due.map_or(0.0, |at| now.since(at).as_secs_f64()));
+        figures.checks_overdue.set(first.map_or(0.0, |at| now.since(at).as_secs_f64()));
         figures.connections.set(self.store.connections_used());
         Ok(())
     }

@@ -148,7 +148,7 @@ fn judge_working(before: &Standing, said: &Said, rules: &Rules) -> Verdict {
         Said::Refused { cause, actor, sure } => {
             let status = status_of(cause, *actor);
             let watch = &before.watch;
-            if before.status == Status::Ok && !sure && watch.refusals == 0 {
+            if matches!(before.status, Status::Ok | Status::Error) && !sure && watch.refusals == 0 {
                 let watch = Watch {
                     refusals: 1,
                     trouble: Some(cause.clone()),
@@ -192,10 +192,9 @@ fn fine(before: &Standing, outlook: &Outlook, rules: &Rules) -> Verdict {
         let facts = vec![("cause", end.cause.to_owned()), ("ends_at", end.at.rfc3339())];
         events.push((EventKind::AccountEnding, facts));
     }
-    let next = rules.after(rules.every);
     let watch = Watch {
         checked_at: Some(rules.now),
-        check_at: tell_at.filter(|at| *at > rules.now).map_or(next, |at| at.min(next)),
+        check_at: next_look(outlook.end.as_ref(), told || tell, rules),
         client: outlook.client.clone(),
         // Counted in seconds from each renewal, so it wavers.
         ends_at: outlook.end.as_ref().map(|end| known.filter(|_| still(end)).unwrap_or(end.at)),
@@ -207,12 +206,33 @@ fn fine(before: &Standing, outlook: &Outlook, rules: &Rules) -> Verdict {
     Verdict { standing: Standing { status: Status::Ok, cause: None, watch }, events, result }
 }
 
+/// When an account that works is looked at next: as usual, or sooner where an end is known, so that it is told of in time and
+/// what renewing moves on is renewed before.
+pub(super) fn next_look(end: Option<&End>, told: bool, rules: &Rules) -> Millis {
+    let usual = rules.after(rules.every);
+    let Some(end) = end.filter(|end| end.at > rules.now) else { return usual };
+    let tell_at = end.at.before(rules.checks.warn);
+    let left = end.at.since(rules.now);
+    let sooner = if tell_at > rules.now {
+        tell_at
+    } else if told {
+        // What shares an end is not asked about in one moment.
+        end.at.after((rules.every / CONFIRM).mul_f64(rules.chance))
+    } else {
+        rules.now.after(left / 2)
+    };
+    usual.min(sooner)
+}
+
 fn silent(before: &Standing, code: &str, actor: Actor, rules: &Rules) -> Verdict {
     let watch = &before.watch;
     let since = watch.silent_since.unwrap_or(rules.now);
     let silent = watch.silent.saturating_add(1);
-    let longest =
-        if before.status == Status::Ok { rules.every } else { rules.checks.broken.max(rules.every) };
+    // What nobody answered about is well as far as anybody knows.
+    let longest = match before.status {
+        Status::Ok | Status::Error => rules.every,
+        _ => rules.checks.broken.max(rules.every),
+    };
     let pause = PAUSE.saturating_mul(1_u32 << silent.min(16)).min(longest);
     let watch = Watch {
         silent_since: Some(since),

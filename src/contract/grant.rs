@@ -34,6 +34,18 @@ pub enum Renewed {
         /// Public details as they are from now on, by name; null for one that there is no more. The others stay.
         details: BTreeMap<String, Value>,
     },
+    /// They are fresh, and not enough: the person has to sign in again. What came back is kept all the same, since what it
+    /// replaces may never be used again.
+    Short {
+        /// The secret to keep from now on.
+        secret: super::State,
+        /// As in `Fresh`.
+        details: BTreeMap<String, Value>,
+        /// A stable code.
+        cause: String,
+        /// Who has to act.
+        actor: Actor,
+    },
     /// The grant is gone: the person has to sign in again. Never said for want of an answer.
     Gone {
         /// A stable code.

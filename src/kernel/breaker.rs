@@ -47,6 +47,11 @@ impl Breakers {
         }
     }
 
+    /// Whether a peer did not answer when it was last asked.
+    pub fn doubts(&self, peer: &str) -> bool {
+        self.0.contains_key(peer)
+    }
+
     /// Notes that a peer answered.
     pub fn answered(&mut self, peer: &str, now: Instant) -> Change {
         match self.0.remove(peer) {

@@ -85,6 +85,10 @@ pub struct Figures {
     pub provider_time: Family<ProviderLabels, Histogram, fn() -> Histogram>,
     /// Looks at accounts.
     pub checks: Family<CheckLabels, Counter>,
+    /// Read when asked: for how long the account that is due longest has been.
+    pub checks_overdue: Gauge<f64, AtomicU64>,
+    /// Refusals that were too many for the audit log.
+    pub refusals_unwritten: Counter,
     /// Tries at calls to backends: `done`, `due` (to be tried again) or `dead`.
     pub tries: Family<ResultLabels, Counter>,
     /// How long receivers took.
@@ -127,6 +131,8 @@ impl Figures {
             outcomes: Family::default(),
             provider_time: Family::new_with_constructor(times),
             checks: Family::default(),
+            checks_overdue: Gauge::default(),
+            refusals_unwritten: Counter::default(),
             tries: Family::default(),
             try_time: times(),
             batch: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]),
@@ -167,6 +173,11 @@ impl Figures {
         let checks =
             "Looks at accounts, by provider and result: fine, healed, doubted, refused, silent (no answer)";
         all.register("account_checks", checks, self.checks.clone());
+        let overdue = "For how long the account that is to be looked at first has been due, all nodes";
+        let gauge = self.checks_overdue.clone();
+        all.register_with_unit("account_checks_overdue", overdue, seconds.clone(), gauge);
+        let unwritten = "Refused calls of a key that were too many a minute for the audit log";
+        all.register("audit_refusals_unwritten", unwritten, self.refusals_unwritten.clone());
         let tries = "Tries at calls to backends: done, due (to be tried again), dead (given up)";
         all.register("webhook_tries", tries, self.tries.clone());
         let time = "How long receivers took";

@@ -1,6 +1,7 @@
 //! The audit log: who had to do with an account's secret. Rows are added and, when they were kept long enough, removed;
 //! nothing changes one.
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use super::columns::Columns;
@@ -47,6 +48,29 @@ pub struct AuditFilter {
     pub limit: i64,
 }
 
+impl AuditFilter {
+    /// What is asked, and what its conditions compare with; the limit comes last. Only conditions that there are stand in
+    /// it, so that each has its index.
+    fn statement(&self) -> (String, Vec<&str>) {
+        let all = [
+            ("account_id =", self.account_id.as_deref()),
+            ("key_id =", self.key_id.as_deref()),
+            ("id <", self.before.as_deref()),
+        ];
+        let head =
+            "SELECT id, at, action, key_id, account_id, address, outcome, cause, request_id FROM audit";
+        let (mut sql, mut values) = (format!("{head} WHERE 1 = 1"), Vec::new());
+        for (condition, value) in all {
+            if let Some(value) = value {
+                values.push(value);
+                sql.push_str(&format!(" AND {condition} ${}", values.len()));
+            }
+        }
+        sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len() + 1));
+        (sql, values)
+    }
+}
+
 fn lift(row: &AnyRow) -> Result<AuditEntry> {
     let mut columns = Columns::of("audit", row);
     Ok(AuditEntry {
@@ -68,17 +92,12 @@ impl Db {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn audit(&mut self, filter: &AuditFilter) -> Result<Vec<AuditEntry>> {
-        let rows = sqlx::query(
-            "SELECT id, at, action, key_id, account_id, address, outcome, cause, request_id FROM audit \
-             WHERE ($1 = '' OR account_id = $1) AND ($2 = '' OR key_id = $2) AND ($3 = '' OR id < $3) \
-             ORDER BY id DESC LIMIT $4",
-        )
-        .bind(filter.account_id.clone().unwrap_or_default())
-        .bind(filter.key_id.clone().unwrap_or_default())
-        .bind(filter.before.clone().unwrap_or_default())
-        .bind(filter.limit)
-        .fetch_all(self.conn())
-        .await?;
+        let (sql, values) = filter.statement();
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in values {
+            query = query.bind(value);
+        }
+        let rows = query.bind(filter.limit).fetch_all(self.conn()).await?;
         rows.iter().map(lift).collect()
     }
 }
@@ -139,5 +158,41 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AnyConnection, Connection, Row};
+
+    use super::*;
+    use crate::store::Kind;
+    use crate::store::migrate::migrate;
+
+    #[tokio::test]
+    async fn each_way_to_ask_goes_by_an_index() {
+        sqlx::any::install_default_drivers();
+        let mut db = AnyConnection::connect("sqlite::memory:").await.unwrap();
+        migrate(&mut db, Kind::Sqlite, Millis(0)).await.unwrap();
+        let some = |text: &str| Some(text.to_owned());
+        let filters = [
+            (some("a"), None, None, "audit_account"),
+            (None, some("k"), None, "audit_key"),
+            (some("a"), None, some("i"), "audit_account"),
+            (None, some("k"), some("i"), "audit_key"),
+            (None, None, some("i"), "autoindex"),
+        ];
+        for (account_id, key_id, before, index) in filters {
+            let filter = AuditFilter { account_id, key_id, before, limit: 9 };
+            let (sql, values) = filter.statement();
+            let mut query = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+            for value in &values {
+                query = query.bind(*value);
+            }
+            let plan = query.bind(filter.limit).fetch_all(&mut db).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            assert!(plan.len() == 1 && plan[0].starts_with("SEARCH audit"), "{filter:?}: {plan:?}");
+            assert!(plan[0].contains(index), "{filter:?}: {plan:?}");
+        }
     }
 }

@@ -72,17 +72,6 @@ pub struct Hold {
     pub until: Millis,
 }
 
-/// A lane in which something may be due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// Its name.
-    pub name: String,
-    /// When its first account is due.
-    pub first: Millis,
-    /// When its last one is.
-    pub last: Millis,
-}
-
 /// Accounts to look at now.
 #[derive(Clone, Debug)]
 pub struct Looking {
@@ -116,34 +105,6 @@ pub(super) fn hold(columns: &mut Columns<'_>) -> Result<Option<Hold>> {
 }
 
 impl Db {
-    /// The lanes there are, each with its first and last account's time. Costs as much as there are lanes, however many
-    /// accounts are in them.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn check_lanes(&mut self) -> Result<Vec<Lane>> {
-        let rows = sqlx::query(
-            "WITH RECURSIVE lanes(lane) AS (SELECT MIN(check_lane) FROM accounts UNION ALL \
-             SELECT (SELECT MIN(a.check_lane) FROM accounts a WHERE a.check_lane > lanes.lane) FROM lanes \
-             WHERE lanes.lane IS NOT NULL) \
-             SELECT lane, (SELECT MIN(b.check_at) FROM accounts b WHERE b.check_lane = lane), \
-             (SELECT MAX(c.check_at) FROM accounts c WHERE c.check_lane = lane) \
-             FROM lanes WHERE lane IS NOT NULL",
-        )
-        .fetch_all(self.conn())
-        .await?;
-        let mut lanes = Vec::new();
-        for row in &rows {
-            let mut columns = Columns::of("accounts", row);
-            let name = columns.text()?;
-            // A lane that emptied between two of the reads has neither.
-            if let (Some(first), Some(last)) = (columns.maybe_time()?, columns.maybe_time()?) {
-                lanes.push(Lane { name, first, last });
-            }
-        }
-        Ok(lanes)
-    }
-
     /// Accounts that somebody holds.
     ///
     /// # Errors
@@ -336,51 +297,6 @@ impl Tx {
         let sql = "UPDATE accounts SET busy_until = 0 WHERE id = $1 AND busy_until IS NULL";
         sqlx::query(sql).bind(id.as_str()).execute(self.conn()).await?;
         Ok(())
-    }
-
-    /// Brings an account's next look forward.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn look_soon(&mut self, id: &AccountId, at: Millis) -> Result<()> {
-        let sql = "UPDATE accounts SET check_at = $1 WHERE id = $2 AND check_at > $1";
-        sqlx::query(sql).bind(at.0).bind(id.as_str()).execute(self.conn()).await?;
-        Ok(())
-    }
-
-    /// Brings forward what lies too far ahead, as it does after a clock was wrong; gives how many.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn look_again(&mut self, lane: &str, beyond: Millis, at: Millis) -> Result<u64> {
-        let sql = "UPDATE accounts SET check_at = $1 WHERE check_lane = $2 AND check_at > $3";
-        let done = sqlx::query(sql).bind(at.0).bind(lane).bind(beyond.0).execute(self.conn()).await?;
-        Ok(done.rows_affected())
-    }
-
-    /// Brings the next look forward of accounts that were granted to another client than ours and are not known to be,
-    /// and of those that were marked so and are ours again; gives how many.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn look_at_clients(
-        &mut self,
-        provider: &str,
-        client: &str,
-        cause: &str,
-        at: Millis,
-    ) -> Result<u64> {
-        let done = sqlx::query(
-            "UPDATE accounts SET check_at = $1 WHERE provider = $2 AND check_at > $1 AND client IS NOT NULL \
-             AND ((client <> $3 AND COALESCE(cause, '') <> $4) OR (client = $3 AND COALESCE(cause, '') = $4))",
-        )
-        .bind(at.0)
-        .bind(provider)
-        .bind(client)
-        .bind(cause)
-        .execute(self.conn())
-        .await?;
-        Ok(done.rows_affected())
     }
 
     /// Notes that a security event was taken; `false` when it was before.

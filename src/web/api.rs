@@ -16,7 +16,7 @@ use super::extract::body;
 use super::front::RequestId;
 use super::limits::Client;
 use super::{Web, wizard};
-use crate::connect::{AUDIT, Absence, AccountView, CREDENTIALS, Error, MANAGE};
+use crate::connect::{AUDIT, Absence, AccountView, Asker, CREDENTIALS, Error, MANAGE};
 use crate::dialects::envelope::{Envelope, Kind};
 use crate::dialects::health::Health;
 use crate::kernel::ids::ApiKeyId;
@@ -66,6 +66,7 @@ impl IntoResponse for Refused {
 }
 
 /// A caller whose key was checked and may manage sessions and accounts.
+#[derive(Clone)]
 pub(super) struct Caller {
     /// The request's id.
     pub(super) request: RequestId,
@@ -76,6 +77,12 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// Who that is, for the audit log.
+    pub(super) fn asker(&self) -> Asker {
+        let address = self.address.map(|address| address.to_string());
+        Asker { key: self.key.clone(), address, request: self.request.0.clone() }
+    }
+
     /// Says no to this caller.
     pub(super) fn refuse(&self, envelope: Envelope) -> Refused {
         Refused(Some(self.request.clone()), Box::new(envelope))

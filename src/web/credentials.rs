@@ -19,7 +19,7 @@ use super::extract::Segment;
 use super::postpress::new_session;
 use crate::connect::{Audited, CREDENTIALS, Error, MANAGE, Missing};
 use crate::dialects::credentials as words;
-use crate::dialects::envelope::Kind;
+use crate::dialects::envelope::{Envelope, Kind};
 use crate::dialects::postpress::LinkRequest;
 use crate::kernel::ids::AccountId;
 use crate::kernel::words::{AuditAction, AuditOutcome, Status};
@@ -45,16 +45,23 @@ async fn read(
     let said = give(&web, &known, &id, request).await;
     let (outcome, cause) = match &said {
         Ok(Said(_, outcome, cause)) => (*outcome, cause.as_deref()),
-        Err(refused) if refused.envelope().status >= 500 => {
-            (AuditOutcome::Failed, Some(refused.envelope().kind))
+        Err(refused) => {
+            let (outcome, cause) = refusal(refused);
+            (outcome, Some(cause))
         }
-        Err(refused) => (AuditOutcome::Refused, Some(refused.envelope().kind)),
     };
     write_down(&web, caller, AuditAction::CredentialsRead, Some(&id), outcome, cause).await?;
     Ok(reply(StatusCode::OK, &said?.0))
 }
 
-/// Writes down who asked for what and what came of it. Nobody is answered before.
+/// How a refusal is written down.
+pub(super) fn refusal(refused: &Refused) -> (AuditOutcome, &'static str) {
+    let Envelope { status, kind, .. } = refused.envelope();
+    (if *status >= 500 { AuditOutcome::Failed } else { AuditOutcome::Refused }, kind)
+}
+
+/// Writes down who asked for what and what came of it. Nobody is answered before. Beyond a budget of its key a refusal is
+/// only counted, so that a key that may do nothing cannot fill the log.
 pub(super) async fn write_down(
     web: &Web,
     caller: &Caller,
@@ -63,19 +70,11 @@ pub(super) async fn write_down(
     outcome: AuditOutcome,
     cause: Option<&str>,
 ) -> Result<(), Refused> {
-    let address = caller.address.map(|address| address.to_string());
+    if outcome == AuditOutcome::Refused && !web.limits.spend_line(&caller.key) {
+        return Ok(());
+    }
     let cause = cause.map(|cause| cause.trim_start_matches("errors/"));
-    let (key, address, request) = (&caller.key, address.as_deref(), &*caller.request.0);
-    let audited = Audited { action, key, account, address, outcome, cause, request };
-    tracing::info!(
-        action = action.as_str(),
-        key.id = %key,
-        account.id = account.filter(|id| AccountId::from_str(id).is_ok()),
-        outcome = outcome.as_str(),
-        cause,
-        request.id = request,
-        "an entry of the audit log"
-    );
+    let audited = Audited { action, by: &caller.asker(), account, outcome, cause };
     web.connect.write_audit(audited).await.map_err(|error| caller.fail(error, &PLAIN))
 }
 

@@ -12,12 +12,12 @@ use zeroize::Zeroizing;
 
 use super::Web;
 use super::api::{Caller, PLAIN, Refused, reply};
-use super::credentials::write_down;
+use super::credentials::{refusal, write_down};
 use super::repeats;
-use crate::connect::{Error, Import, ImportedAccount};
+use crate::connect::{Error, Import, ImportedAccount, Replying};
 use crate::contract::State as Sealed;
 use crate::dialects::import as words;
-use crate::kernel::words::{AuditAction, AuditOutcome};
+use crate::kernel::words::AuditAction;
 
 pub(super) fn routes() -> Router<Web> {
     let one = || Router::new().route("/accounts/import", post(import));
@@ -30,21 +30,32 @@ async fn import(State(web): State<Web>, caller: Caller, request: Request<Body>) 
     repeats::once(web, caller, key, request, StatusCode::CREATED, |body, way| async move {
         let asked = words::read(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&asked.unknown);
-        let (provider, name) = (asked.provider, asked.name);
-        let new = Import { provider, name, credentials: Sealed(asked.credentials) };
+        let (provider, name, by) = (asked.provider, asked.name, caller.asker());
+        let new = Import { provider, name, credentials: Sealed(asked.credentials), by };
         let turn = way.turn().map(|turn| (turn, bytes as fn(&ImportedAccount) -> _));
-        let done = web.connect.import(new, turn).await.map_err(|error| caller.fail(error, &PLAIN));
-        let (account, outcome, cause) = match &done {
-            Ok(done) => (Some(done.id.as_str()), AuditOutcome::Done, None),
-            Err(refused) if refused.envelope().status >= 500 => {
-                (None, AuditOutcome::Failed, Some(refused.envelope().kind))
-            }
-            Err(refused) => (None, AuditOutcome::Refused, Some(refused.envelope().kind)),
-        };
-        write_down(web, caller, AuditAction::AccountImport, account, outcome, cause).await?;
+        // It goes on when the caller hangs up: what the provider gives in exchange is to be had once, and whatever comes of
+        // it is written down.
+        let import = tokio::spawn(import_now(web.clone(), caller.clone(), new, turn));
+        let done = import.await.map_err(|error| {
+            caller.fail(Error::Internal(format!("importing an account: {error}")), &PLAIN)
+        })?;
         Ok(reply(StatusCode::CREATED, &said(&done?)))
     })
     .await
+}
+
+async fn import_now(
+    web: Web,
+    caller: Caller,
+    new: Import,
+    turn: Option<Replying>,
+) -> Result<ImportedAccount, Refused> {
+    let done = web.connect.import(new, turn).await.map_err(|error| caller.fail(error, &PLAIN));
+    if let Err(refused) = &done {
+        let (outcome, cause) = refusal(refused);
+        write_down(&web, &caller, AuditAction::AccountImport, None, outcome, Some(cause)).await?;
+    }
+    done
 }
 
 fn said(done: &ImportedAccount) -> Value {

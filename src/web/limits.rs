@@ -16,9 +16,13 @@ use super::front::RequestId;
 use super::listen::Peer;
 use super::{Web, api, wizard};
 use crate::dialects::envelope::{Envelope, Kind};
+use crate::kernel::figures::figures;
 use crate::kernel::ids::ApiKeyId;
 use crate::kernel::limits::Limiter;
 use crate::pages::ProblemKind;
+
+/// Refusals of one key that are written to the audit log, a minute.
+const REFUSED_LINES: u32 = 30;
 
 /// What is counted against.
 #[derive(Clone, Debug)]
@@ -36,6 +40,9 @@ pub struct LimitSettings {
 pub(super) struct Limits {
     keys: Option<Limiter<ApiKeyId>>,
     addresses: Option<Limiter<IpAddr>>,
+    refused_lines: Option<Limiter<ApiKeyId>>,
+    /// How often it is said of a key that it is refused more often than that.
+    complaints: Option<Limiter<ApiKeyId>>,
     proxies: Vec<IpNet>,
     /// Whether it was said before that a proxy is not trusted.
     hinted: AtomicBool,
@@ -48,6 +55,8 @@ impl Limits {
         Self {
             keys: Limiter::new(settings.per_key, minute),
             addresses: Limiter::new(settings.per_address, minute),
+            refused_lines: Limiter::new(REFUSED_LINES, minute),
+            complaints: Limiter::new(1, minute),
             proxies: settings.trusted_proxies.clone(),
             hinted: AtomicBool::new(false),
         }
@@ -61,6 +70,24 @@ impl Limits {
                 "this API key has sent more requests than requests_per_minute allows; send fewer, or later";
             Kind::TooManyRequests.detail(detail).after(wait)
         })
+    }
+
+    /// Whether one more refusal of this key is written to the audit log. Those that are not are counted.
+    pub(super) fn spend_line(&self, key: &ApiKeyId) -> bool {
+        let within = |limiter: &Option<Limiter<ApiKeyId>>| {
+            limiter.as_ref().is_none_or(|limiter| limiter.spend(key).is_ok())
+        };
+        if within(&self.refused_lines) {
+            return true;
+        }
+        figures().refusals_unwritten.inc();
+        if within(&self.complaints) {
+            tracing::warn!(
+                key.id = %key,
+                "calls of this key are refused more often than the audit log takes; the rest are only counted"
+            );
+        }
+        false
     }
 
     fn trusts(&self, address: IpAddr) -> bool {

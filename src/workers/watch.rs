@@ -1,21 +1,25 @@
 //! Watching over accounts: those that are due are taken, lane by lane, and looked at. A lane is a provider, or a host below
-//! it; each has a few places, and one that does not answer is left alone for a while, so that nobody waits for it and it
-//! is not run over when it comes back. Every node takes some; what a dead one held is freed. What happened is decided
+//! it; each has a few places, the longest due first, and one that does not answer is left alone for a while, so that nobody
+//! waits for it and it is not run over when it comes back. Hosts have fewer places than there are, so that providers never
+//! wait for them. Every node takes some; what a dead one held is freed. What happened is decided
 //! elsewhere; the log says of each outage that it began, and that it ended.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::connect::{Connect, DueAccount, Error, Watched};
+use crate::connect::{Connect, DueAccount, Error, LaneWalk, Looked, Watched};
 use crate::kernel::breaker::{Breakers, Change};
 
 /// Looks at once on this node, and in one lane.
 const PLACES: usize = 64;
 const LANE_PLACES: usize = 8;
+/// Of all places, those that hosts have together; and of these, those of hosts that did not answer when they were last asked.
+const HOST_PLACES: usize = 48;
+const DOUBTED_PLACES: usize = 24;
 /// How often it is looked for lanes in which something is due.
 const POLL: Duration = Duration::from_secs(1);
 /// So long the database must have given no trouble to be said to be well again.
@@ -23,13 +27,24 @@ const QUIET: Duration = Duration::from_secs(5);
 /// How often holds are looked at.
 const WATCH: Duration = Duration::from_secs(3);
 
-/// What came of a look: its lane, and why nobody answered.
-type Looked = (String, Result<Option<&'static str>, ()>);
+/// A look under way.
+struct Place {
+    lane: String,
+    due: DueAccount,
+    /// Whether it is at a host that did not answer when it was last asked.
+    doubted: bool,
+}
+
+/// Whether a lane is a host below a provider.
+fn is_host(lane: &str) -> bool {
+    lane.contains('/')
+}
 
 /// The loop.
 pub struct Watch {
     connect: Connect,
     looks: JoinSet<Looked>,
+    places: HashMap<Id, Place>,
     in_lane: HashMap<String, usize>,
     breakers: Breakers,
     /// Since when the database gives trouble, once it was said, and when it did so last.
@@ -38,26 +53,30 @@ pub struct Watch {
 
 /// Runs until told to stop; looks under way are finished then.
 pub async fn run(connect: Connect, stop: watch::Receiver<bool>) {
-    let watch = Watch {
-        connect,
-        looks: JoinSet::new(),
-        in_lane: HashMap::new(),
-        breakers: Breakers::default(),
-        complaint: None,
-    };
-    watch.run(stop).await;
+    Watch::over(connect).run(stop).await;
 }
 
 impl Watch {
+    fn over(connect: Connect) -> Self {
+        Self {
+            connect,
+            looks: JoinSet::new(),
+            places: HashMap::new(),
+            in_lane: HashMap::new(),
+            breakers: Breakers::default(),
+            complaint: None,
+        }
+    }
+
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let (mut watched, mut looked_at_clients) = (Watched::default(), false);
+        let (mut watched, mut walk, mut started) = (Watched::default(), LaneWalk::default(), false);
         let mut due: Vec<String> = Vec::new();
         let (mut polled, mut freed) = (None::<Instant>, None::<Instant>);
         while !*stop.borrow() {
             let over = |at: Option<Instant>, span| at.is_none_or(|at| at.elapsed() >= span);
-            if !looked_at_clients {
-                let done = self.connect.look_at_clients().await;
-                looked_at_clients = self.heard(done).is_some();
+            if !started {
+                let done = self.connect.look_after_start().await;
+                started = self.heard(done).is_some();
             }
             if over(freed, WATCH) {
                 freed = Some(Instant::now());
@@ -66,18 +85,18 @@ impl Watch {
             }
             if over(polled, POLL) {
                 polled = Some(Instant::now());
-                let lanes = self.connect.due_lanes().await;
+                let lanes = self.connect.due_lanes(&mut walk).await;
                 due = self.heard(lanes).unwrap_or_default();
             }
             self.fill(&mut due).await;
             tokio::select! {
                 _ = stop.changed() => {}
                 () = tokio::time::sleep(POLL) => {}
-                Some(looked) = self.looks.join_next() => self.ended(looked),
+                Some(looked) = self.looks.join_next_with_id() => self.ended(looked).await,
             }
         }
-        while let Some(looked) = self.looks.join_next().await {
-            self.ended(looked);
+        while let Some(looked) = self.looks.join_next_with_id().await {
+            self.ended(looked).await;
         }
     }
 
@@ -85,8 +104,7 @@ impl Watch {
     async fn fill(&mut self, due: &mut Vec<String>) {
         for lane in std::mem::take(due) {
             let busy = self.in_lane.get(&lane).copied().unwrap_or_default();
-            let admitted = self.breakers.admits(&lane, LANE_PLACES, std::time::Instant::now());
-            let free = admitted.saturating_sub(busy).min(PLACES - self.looks.len());
+            let free = self.free(&lane, busy);
             // Several at a time, since each taking is a write.
             if free == 0 || (busy > 0 && free < LANE_PLACES / 2) {
                 due.push(lane);
@@ -104,33 +122,50 @@ impl Watch {
         }
     }
 
-    fn start(&mut self, lane: String, due: DueAccount) {
-        *self.in_lane.entry(lane.clone()).or_default() += 1;
-        let connect = self.connect.clone();
-        self.looks.spawn(async move {
-            let id = due.id.clone();
-            let looked = match connect.look_at(due).await {
-                Ok(trouble) => Ok(trouble.map(|trouble| trouble.code)),
-                // The database: said by the loop, once.
-                Err(Error::Unavailable(_)) => Err(()),
-                Err(error) => {
-                    tracing::error!(account.id = %id, error = %error, "an account could not be looked at");
-                    Err(())
-                }
-            };
-            (lane, looked)
-        });
+    /// How many places a lane may take now of which so many are its own already.
+    fn free(&self, lane: &str, busy: usize) -> usize {
+        let free = PLACES.saturating_sub(self.places.len());
+        if free == 0 {
+            return 0;
+        }
+        let admitted = self.breakers.admits(lane, LANE_PLACES, std::time::Instant::now());
+        let free = free.min(admitted.saturating_sub(busy));
+        if !is_host(lane) {
+            return free;
+        }
+        let taken = |what: fn(&Place) -> bool| self.places.values().filter(|place| what(place)).count();
+        let free = free.min(HOST_PLACES.saturating_sub(taken(|place| is_host(&place.lane))));
+        if !self.breakers.doubts(lane) {
+            return free;
+        }
+        free.min(DOUBTED_PLACES.saturating_sub(taken(|place| place.doubted)))
     }
 
-    fn ended(&mut self, looked: Result<Looked, tokio::task::JoinError>) {
-        let (lane, looked) = match looked {
-            Ok(looked) => looked,
-            Err(error) => {
-                // Its place stays taken, which is better than a lane run over by a bug.
-                tracing::error!(error = %error, "a look at an account ended in a bug");
-                return;
+    fn start(&mut self, lane: String, due: DueAccount) {
+        *self.in_lane.entry(lane.clone()).or_default() += 1;
+        let (connect, account) = (self.connect.clone(), due.clone());
+        let look = self.looks.spawn(async move {
+            let id = account.id.clone();
+            match connect.look_at(account).await {
+                // The database: said by the loop, once.
+                Err(Error::Unavailable(_)) => Looked::NotAsked,
+                Err(error) => {
+                    tracing::error!(account.id = %id, error = %error, "an account could not be looked at");
+                    Looked::NotAsked
+                }
+                Ok(looked) => looked,
             }
+        });
+        let doubted = is_host(&lane) && self.breakers.doubts(&lane);
+        self.places.insert(look.id(), Place { lane, due, doubted });
+    }
+
+    async fn ended(&mut self, looked: Result<(Id, Looked), JoinError>) {
+        let id = match &looked {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
         };
+        let Some(Place { lane, due, .. }) = self.places.remove(&id) else { return };
         if let Some(busy) = self.in_lane.get_mut(&lane) {
             *busy -= 1;
             if *busy == 0 {
@@ -139,7 +174,7 @@ impl Watch {
         }
         let now = std::time::Instant::now();
         match looked {
-            Ok(None) => {
+            Ok((_, Looked::Answered)) => {
                 if let Change::Closed(after) = self.breakers.answered(&lane, now) {
                     let after = after.as_secs();
                     tracing::info!(
@@ -149,12 +184,19 @@ impl Watch {
                     );
                 }
             }
-            Ok(Some(code)) => {
+            Ok((_, Looked::Silent(trouble))) => {
                 if self.breakers.failed(&lane, now) == Change::Opened {
+                    let code = trouble.code;
                     tracing::warn!(lane, code, "there are no answers about accounts; it is asked less often");
                 }
             }
-            Err(()) => {}
+            Ok((_, Looked::NotAsked)) => {}
+            Err(error) => {
+                tracing::error!(account.id = %due.id, error = %error, "a look at an account ended in a bug");
+                // It may have asked before it did.
+                let put_off = self.connect.put_off(&due, true).await;
+                self.heard(put_off);
+            }
         }
     }
 
@@ -186,3 +228,6 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

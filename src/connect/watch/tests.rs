@@ -50,6 +50,24 @@ fn a_refusal_that_busy_servers_say_too_is_believed_the_second_time() {
 }
 
 #[test]
+fn after_an_outage_a_refusal_that_busy_servers_say_too_still_has_to_be_said_twice() {
+    let cause = Some("timeout".to_owned());
+    let watch = Watch { silent: 9, silent_since: Some(Millis(-30 * HOUR)), ..Watch::default() };
+    let standing = Standing { status: Status::Error, cause, watch };
+    let first = judge(&standing, &refused(false), &rules(0));
+    assert_eq!((first.standing.status, kinds(&first)), (Status::Error, vec![]));
+    assert_eq!(first.standing.watch.check_at, Millis(HOUR / 12));
+    let second = judge(&first.standing, &refused(false), &rules(HOUR / 12));
+    assert_eq!(
+        (second.standing.status, kinds(&second)),
+        (Status::Credentials, vec![EventKind::AccountBroken])
+    );
+    let well = judge(&first.standing, &outlook(None), &rules(HOUR / 12));
+    assert_eq!((well.standing.status, kinds(&well)), (Status::Ok, vec![EventKind::AccountHealed]));
+    assert_eq!(judge(&standing, &refused(true), &rules(0)).standing.status, Status::Credentials);
+}
+
+#[test]
 fn want_of_an_answer_never_asks_for_credentials_and_after_a_day_is_an_error_that_heals() {
     let mut standing = well();
     let (mut now, mut last) = (0, 0);
@@ -119,6 +137,38 @@ fn a_known_end_is_told_once_and_in_time() {
     // It is looked at when it is time to tell, not hours later.
     let soon = judge(&well(), &end(72 * HOUR + 5, false), &rules(0));
     assert_eq!(soon.standing.watch.check_at, Millis(5));
+}
+
+#[test]
+fn an_end_that_comes_before_the_next_usual_look_is_told_of_before_and_looked_at_when_it_came() {
+    let half_an_hour = End { cause: "grant_ends", at: Millis(HOUR / 2), moves: true };
+    let mut standing = well();
+    standing.watch.check_at = next_look(Some(&half_an_hour), false, &rules(0));
+    standing.watch.ends_at = Some(half_an_hour.at);
+    assert_eq!(standing.watch.check_at, Millis(HOUR / 4));
+    // A renewal that moves it on comes in time, again and again.
+    let moved = End { at: Millis(HOUR * 3 / 4), ..half_an_hour };
+    let well = judge(&standing, &outlook(Some(moved)), &rules(HOUR / 4));
+    assert_eq!((kinds(&well), well.standing.watch.check_at), (vec![], Millis(HOUR / 2)));
+    // One that leaves it where it was tells of it, and there is nothing more to do until it came.
+    let told = judge(&standing, &outlook(Some(half_an_hour)), &rules(HOUR / 4));
+    assert_eq!(kinds(&told), [EventKind::AccountEnding]);
+    assert_eq!(told.standing.watch.check_at, Millis(HOUR / 2 + HOUR / 24));
+    // Further ahead than a look comes anyhow, it changes nothing.
+    let far = End { cause: "grant_ends", at: Millis(40 * HOUR), moves: true };
+    assert_eq!(next_look(Some(&far), false, &rules(0)), Millis(HOUR));
+    assert_eq!(next_look(Some(&far), false, &rules(41 * HOUR)), Millis(42 * HOUR), "it has passed");
+}
+
+#[test]
+fn an_account_in_error_is_asked_as_often_as_one_that_works() {
+    let watch = Watch { silent: 9, silent_since: Some(Millis(0)), ..Watch::default() };
+    for (status, pause) in [(Status::Error, HOUR), (Status::Credentials, PAUSE.as_secs() as i64 * 1_024_000)]
+    {
+        let standing = Standing { status, cause: Some("timeout".to_owned()), watch: watch.clone() };
+        let after = judge(&standing, &away(), &rules(30 * HOUR)).standing;
+        assert_eq!((after.status, after.watch.check_at), (status, Millis(30 * HOUR + pause)), "{status:?}");
+    }
 }
 
 #[test]

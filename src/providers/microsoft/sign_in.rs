@@ -85,7 +85,7 @@ impl House for Microsoft {
     }
 
     fn renewing(&self, grant: &Grant) -> Option<String> {
-        let held = scopes::of_grant(&grant.scopes, &self.wanted, &self.graph);
+        let held = scopes::of_grant(&grant.ever_granted(), &self.wanted, &self.graph);
         Some(held.unwrap_or_else(|| self.scope.clone()))
     }
 

@@ -28,6 +28,9 @@ pub struct Grant {
     pub refresh_expires_at: Option<Millis>,
     /// What was granted.
     pub scopes: Vec<String>,
+    /// What was granted once, is required and was taken back since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
     /// When this was given.
     pub obtained_at: Millis,
     /// To whom it was given.
@@ -70,6 +73,7 @@ impl Grant {
             refresh_token: tokens.refresh.clone(),
             refresh_expires_at: tokens.refresh_lives.map(|span| asked.after(Duration::from_secs(span))),
             scopes,
+            lost: Vec::new(),
             obtained_at: asked,
             client_id: holder.client_id.to_owned(),
             issuer: holder.issuer.to_owned(),
@@ -92,6 +96,11 @@ impl Grant {
             obtained_at: asked,
             ..self
         }
+    }
+
+    /// What was granted, whether or not it was taken back since.
+    pub fn ever_granted(&self) -> Vec<String> {
+        self.scopes.iter().chain(&self.lost).cloned().collect()
     }
 
     /// Reads one back.

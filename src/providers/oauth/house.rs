@@ -87,7 +87,7 @@ pub trait House: Sync {
         None
     }
 
-    /// The scopes to name when this grant is renewed, where they must be named; never more than it holds.
+    /// The scopes to name when this grant is renewed, where they must be named; never more than it ever held.
     fn renewing(&self, _grant: &Grant) -> Option<String> {
         None
     }

@@ -43,17 +43,15 @@ pub async fn renew(house: &dyn House, cx: &Context, secret: State) -> Result<Ren
     }
 }
 
-/// What came back, compared with what the grant held: what its person has taken back since is told, and a grant without
-/// what is required is as good as gone. What is only required since it was given is no reason to end it.
+/// What came back, compared with what the grant ever held: what its person has taken back since is told, and a grant
+/// without what is required is kept, and not enough. What is only required since it was given is no reason to end it.
 fn fresh(house: &dyn House, grant: Grant, tokens: &Tokens, asked: Millis) -> Result<Renewed, Trouble> {
     let compare = |held: &[String]| house.wanted().compare(Some(held), house.spelling());
     // A reply without scopes says that they are the same as before (RFC 6749, 5.1 and 6).
     let told = tokens.scopes.as_deref().filter(|scopes| !scopes.is_empty());
-    let (before, now) = (compare(&grant.scopes), compare(told.unwrap_or(&grant.scopes)));
-    if now.missing.iter().any(|scope| !before.missing.contains(scope)) {
-        tracing::info!(provider = house.voice().slug, "a grant lacks what is required");
-        return Ok(Renewed::Gone { cause: "missing_scopes".to_owned(), actor: Actor::Person });
-    }
+    let (before, now) = (compare(&grant.ever_granted()), compare(told.unwrap_or(&grant.scopes)));
+    let lost = now.missing.iter().filter(|scope| !before.missing.contains(scope));
+    let lost: Vec<String> = lost.map(|scope| scope.name.clone()).collect();
     let lacking: Vec<&Scope> = now.missing.iter().chain(&now.lacking).collect();
     let missing = match lacking.is_empty() {
         true => Value::Null,
@@ -61,6 +59,12 @@ fn fresh(house: &dyn House, grant: Grant, tokens: &Tokens, asked: Millis) -> Res
     };
     let details = [("scopes", json!(now.granted)), ("missing_scopes", missing)];
     let details: BTreeMap<_, _> = details.map(|(name, value)| (name.to_owned(), value)).into();
-    let secret = grant.renewed(tokens, now.granted, asked).write()?;
+    let short = !lost.is_empty();
+    let secret = Grant { lost, ..grant.renewed(tokens, now.granted, asked) }.write()?;
+    if short {
+        tracing::info!(provider = house.voice().slug, "a grant lacks what is required");
+        let (cause, actor) = ("missing_scopes".to_owned(), Actor::Person);
+        return Ok(Renewed::Short { secret, details, cause, actor });
+    }
     Ok(Renewed::Fresh { secret, details })
 }

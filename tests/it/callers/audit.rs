@@ -137,3 +137,27 @@ async fn a_key_that_could_do_nothing_is_not_made() {
     let (made, _, why) = app.cli(&["keys", "create", "--name", "nothing", "--no-manage"]);
     assert!(!made && why.contains("--credentials or --audit"), "{why}");
 }
+
+#[tokio::test]
+async fn a_key_that_may_do_nothing_cannot_fill_the_log_and_takes_nobody_s_place_in_it() {
+    let app = mailbox().app(&[("LOG", "info")]);
+    let account = Screen::start(&app, &app.link(json!({})).await).await.connect(mailbox()).await;
+    let revoked = app.key_for(&["--credentials"]);
+    let revoked_id = newest_key(&app);
+    assert!(app.cli(&["keys", "revoke", &revoked_id]).0);
+    for _ in 0..100 {
+        assert_eq!(ask(&app, &revoked, &account, "").await.status, 401);
+    }
+    let written = lines(&app, &["--key", &revoked_id, "--limit", "200"]).len();
+    assert!((30..60).contains(&written), "{written} lines for a hundred refusals");
+    let said = "refused more often than the audit log takes";
+    assert_eq!(app.output().lines().filter(|line| line.contains(said)).count(), 1, "{}", app.output());
+    // Another key is refused and answered as ever, and both are written down.
+    let other = app.trusted_key();
+    let id = newest_key(&app);
+    assert_eq!(ask(&app, &other, "acc_01M82PMF2KM01WCYP2MQRYWX7J", "").await.status, 404);
+    for _ in 0..40 {
+        assert_eq!(ask(&app, &other, &account, "").await.status, 200);
+    }
+    assert_eq!(lines(&app, &["--key", &id, "--limit", "200"]).len(), 41);
+}

@@ -250,3 +250,51 @@ async fn a_grant_without_what_is_needed_is_named_and_left_as_it_was() {
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert!(place.identity.log(&place.client, "revoke").await.is_empty(), "it may be in use elsewhere");
 }
+
+#[tokio::test]
+async fn an_import_whose_caller_hangs_up_goes_on_and_is_in_the_audit_log_whatever_comes_of_it() {
+    let place = Place::start(House::Google).await;
+    let callback = place.app.url("/providers/google/callback");
+    let brought = tokens(&place, &callback, scopes(House::Google), &Choices::default()).await;
+    let lines = || {
+        let (_, listed, _) = place.app.cli(&["audit", "list"]);
+        serde_json::from_str::<Value>(&listed).expect("JSON").as_array().expect("a list").clone()
+    };
+    for (number, (token, outcome)) in
+        [(&brought["refresh_token"], "done"), (&json!("nobody's"), "refused")].into_iter().enumerate()
+    {
+        let body =
+            json!({ "provider": "google", "name": "user_1", "credentials": { "refresh_token": token } });
+        place.identity.fault(&place.client, "token_hang", 2, true).await;
+        let half_a_second = std::time::Duration::from_millis(500);
+        let hung_up = tokio::time::timeout(half_a_second, import(&place.app, &body, &[])).await;
+        assert!(hung_up.is_err(), "it was answered before");
+        assert_eq!(lines().len(), number);
+        let line = crate::parts::eventually_async("a line", crate::parts::READY, async || {
+            lines().into_iter().nth(number).map(|_| lines()[0].clone())
+        })
+        .await;
+        assert_eq!((&line["action"], &line["outcome"]), (&json!("account.import"), &json!(outcome)));
+        let accounts = place.app.accounts().await;
+        assert_eq!(accounts.len(), 1, "the one that was brought");
+        assert_eq!(line["account"], if number == 0 { accounts[0]["id"].clone() } else { Value::Null });
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_written_down_is_not_imported() {
+    let app = shared().app(&[]);
+    let database = vestibule::store::sqlite_url(&app.data("vestibule.db"));
+    let run = async |sql: &'static str| {
+        sqlx::any::install_default_drivers();
+        let mut db =
+            <sqlx::AnyConnection as sqlx::Connection>::connect(&database).await.expect("the database");
+        sqlx::raw_sql(sql).execute(&mut db).await.expect("it runs");
+    };
+    run("ALTER TABLE audit RENAME TO elsewhere").await;
+    let refused = import(&app, &mailbox(shared()), &[]).await;
+    assert!(refused.status >= 500, "{}", refused.text());
+    run("ALTER TABLE elsewhere RENAME TO audit").await;
+    assert!(app.accounts().await.is_empty());
+    assert_eq!(import(&app, &mailbox(shared()), &[]).await.status, 201);
+}

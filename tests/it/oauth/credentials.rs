@@ -81,6 +81,39 @@ async fn thirty_calls_at_once_renew_once() {
 }
 
 #[tokio::test]
+async fn those_who_wait_for_a_renewal_without_an_answer_ask_nobody_and_get_what_is_still_good() {
+    let place = std::sync::Arc::new(short_lived(House::Google).await);
+    let account = place.account(&place.link(json!({})).await).await;
+    let key = place.app.trusted_key();
+    let url = place.app.url(&format!("/v1/accounts/{account}/credentials"));
+    let ask = async |number: usize, body: &'static str| {
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..number {
+            let (key, url) = (key.clone(), url.clone());
+            calls.spawn(async move {
+                let headers = [("x-api-key", key.as_str()), ("content-type", "application/json")];
+                crate::app::http::send("POST", &url, &headers, body.as_bytes()).await
+            });
+        }
+        calls.join_all().await
+    };
+    for (body, status) in [("{}", 200), (r#"{"refresh":true}"#, 503)] {
+        let before = place.identity.log(&place.client, "token").await.len();
+        place.identity.fault(&place.client, "token_hang", 2, true).await;
+        place.identity.fault(&place.client, "token_503", 1, false).await;
+        let replies = ask(8, body).await;
+        assert!(replies.iter().all(|reply| reply.status == status), "{body}: {}", replies[0].text());
+        let asked = place.identity.log(&place.client, "token").await.len() - before;
+        assert_eq!(asked, 1, "{body}: questions for eight calls");
+        place.identity.clear_faults(&place.client).await;
+    }
+    // Longer than anybody waits for somebody else.
+    place.identity.fault(&place.client, "token_hang", 23, true).await;
+    let replies = ask(2, "{}").await;
+    assert!(replies.iter().all(|reply| reply.status == 200), "{} {}", replies[0].text(), replies[1].text());
+}
+
+#[tokio::test]
 async fn a_grant_that_is_gone_breaks_the_account_and_a_reconnect_mends_it() {
     for house in HOUSES {
         let place = Place::start(house).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::AccountId;
-use vestibule::store::{Account, Error, Hold, Lane, Looking, Result, Store, Watch};
+use vestibule::store::{Account, DueLanes, Error, Hold, Lane, Looking, Result, Store, Watch};
 
 use super::bench::{Database, now};
 use super::rows::{account, insert_account};
@@ -37,18 +37,71 @@ async fn finish(store: &Store, id: &AccountId, by: &str, at: i64, unknown: bool)
         .await
 }
 
-pub async fn lanes_are_told_with_their_first_and_last_account(database: Database) {
+pub async fn lanes_are_told_by_what_is_due_longest_and_by_name(database: Database) {
     let store = database.open().await;
-    let lanes = || async { store.read().await.unwrap().check_lanes().await.unwrap() };
-    assert_eq!(lanes().await, []);
-    for (lane, at) in [("b", 5), ("a", 7), ("b", 3), ("a", 9), ("b/c", 1)] {
+    let due_by = async |now, most| store.read().await.unwrap().longest_due(Millis(now), most).await.unwrap();
+    let walk = async |from: &str, most| store.read().await.unwrap().walk_lanes(from, most).await.unwrap();
+    let ends = async || store.read().await.unwrap().first_and_last_look().await.unwrap();
+    assert_eq!((due_by(9, 9).await, walk("", 9).await), (DueLanes::default(), (vec![], None)));
+    assert_eq!(ends().await, (None, None));
+    for (lane, at) in [("b", 5), ("a", 7), ("b", 3), ("a", 9), ("b/c", 1), ("", 8)] {
         due(&store, lane, at).await;
     }
-    let lane =
-        |name: &str, first, last| Lane { name: name.to_owned(), first: Millis(first), last: Millis(last) };
-    let mut told = lanes().await;
-    told.sort_by(|one, other| one.name.cmp(&other.name));
-    assert_eq!(told, [lane("a", 7, 9), lane("b", 3, 5), lane("b/c", 1, 1)]);
+    let lane = |name: &str, since| Lane { name: name.to_owned(), since: Millis(since) };
+    let lanes = |lanes: &[(&str, i64)], more| {
+        let lanes = lanes.iter().map(|(name, since)| lane(name, *since)).collect();
+        DueLanes { lanes, more }
+    };
+    assert_eq!(due_by(0, 9).await, lanes(&[], false));
+    assert_eq!(due_by(7, 9).await, lanes(&[("b/c", 1), ("b", 3), ("a", 7)], false));
+    assert_eq!(
+        due_by(7, 3).await,
+        lanes(&[("b/c", 1), ("b", 3)], true),
+        "the others are not among the first"
+    );
+    // All of them come in a walk, however it is cut.
+    for most in [1, 2, 3, 9] {
+        let (mut walked, mut from) = (Vec::new(), String::new());
+        loop {
+            let (some, next) = walk(&from, most).await;
+            assert!(some.len() <= usize::try_from(most).unwrap());
+            walked.extend(some);
+            let Some(next) = next else { break };
+            from = next;
+        }
+        walked.sort_by(|one, other| one.name.cmp(&other.name));
+        assert_eq!(walked, [lane("", 8), lane("a", 7), lane("b", 3), lane("b/c", 1)], "{most} at once");
+    }
+    assert_eq!(ends().await, (Some(Millis(1)), Some(Millis(9))));
+    // What somebody is at is not waiting.
+    take(&store, "b/c", 9, 1, "x").await;
+    assert_eq!((due_by(6, 9).await, ends().await.0), (lanes(&[("b", 3)], false), Some(Millis(3))));
+}
+
+pub async fn an_account_that_the_settings_were_in_the_way_of_is_looked_at_again(database: Database) {
+    let store = database.open().await;
+    let add = async |cause: Option<&str>, trouble: Option<&str>| {
+        let trouble = trouble.map(str::to_owned);
+        let watch = Watch { lane: "a".to_owned(), check_at: Millis(900), trouble, ..Watch::default() };
+        let account = Account { cause: cause.map(str::to_owned), watch, ..account() };
+        insert_account(&store, &account, b"secret").await.unwrap();
+        account.id
+    };
+    let all = [
+        (add(Some("config_client_invalid"), None).await, 5),
+        (add(None, Some("config_client_secret_expired")).await, 5),
+        (add(Some("timeout"), Some("timeout")).await, 900),
+        (add(None, None).await, 900),
+        (add(Some("session_expired"), None).await, 900),
+    ];
+    let soon = store.write((), |(), tx| Box::pin(tx.look_at_settings(Millis(5))));
+    assert_eq!(soon.await, Ok(2));
+    for (id, at) in all {
+        let read = store.read().await.unwrap().account(&id).await.unwrap().unwrap();
+        assert_eq!(read.watch.check_at, Millis(at), "{:?} {:?}", read.cause, read.watch.trouble);
+    }
+    let soon = store.write((), |(), tx| Box::pin(tx.look_at_settings(Millis(5))));
+    assert_eq!(soon.await, Ok(0));
 }
 
 pub async fn what_is_due_is_taken_once_the_longest_due_first_and_stands_as_it_was_judged(database: Database) {
@@ -127,7 +180,7 @@ pub async fn what_lies_too_far_ahead_is_brought_back(database: Database) {
     let store = database.open().await;
     let at = now().0;
     let (far, near) = (due(&store, "a", at + 1_000_000).await, due(&store, "a", at + 10).await);
-    let again = store.write((), |(), tx| Box::pin(tx.look_again("a", Millis(500_000), Millis(1))));
+    let again = store.write((), |(), tx| Box::pin(tx.look_again(Millis(500_000), Millis(1))));
     assert_eq!(again.await, Ok(2));
     for account in [far, near] {
         let read = store.read().await.unwrap().account(&account.id).await.unwrap().unwrap();

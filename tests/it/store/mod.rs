@@ -144,7 +144,8 @@ both! {
         one_call_renews_an_account_and_whoever_repairs_it_wins
     }
     checks {
-        lanes_are_told_with_their_first_and_last_account
+        lanes_are_told_by_what_is_due_longest_and_by_name
+        an_account_that_the_settings_were_in_the_way_of_is_looked_at_again
         what_is_due_is_taken_once_the_longest_due_first_and_stands_as_it_was_judged
         a_hold_is_freed_only_as_it_was_seen
         eight_loops_on_two_nodes_take_each_account_once

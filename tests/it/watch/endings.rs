@@ -31,6 +31,22 @@ async fn a_grant_whose_end_stays_where_it_is_is_told_of_once() {
 }
 
 #[tokio::test]
+async fn a_grant_that_ends_before_the_usual_look_is_told_of_before_it_does() {
+    // Half a minute, where it is usually looked at after six hours.
+    let client = json!({ "refresh_token_expires_in": 30 });
+    let place = Place::with(House::Google, &[], client).await;
+    let account = place.account(&place.link(json!({})).await).await;
+    let known = shown(&place.app, &account).await;
+    let ends = known["ends_at"].as_str().unwrap().to_owned();
+    assert!(known["next_check_at"].as_str().unwrap() < &*ends, "{known}");
+    crate::parts::eventually_async("the warning", std::time::Duration::from_secs(28), async || {
+        events(&file(&place.app), &account).await.into_iter().find(|(kind, _)| kind == "account.ending")
+    })
+    .await;
+    assert!(jiff::Timestamp::now() < ends.parse().unwrap(), "in time");
+}
+
+#[tokio::test]
 async fn a_client_secret_that_ends_is_told_of_by_each_account_of_it() {
     let tomorrow = jiff::Timestamp::now() + jiff::Span::new().hours(40);
     let day = tomorrow.to_string()[..10].to_owned();

@@ -1,9 +1,12 @@
 //! Grants: looked at by renewing, withdrawn at the provider, and healed by a reconnect.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{events, file, kinds, often, shown, status, until, until_looked_at, until_status};
+use super::{due_now, events, file, kinds, often, shown, status, until, until_looked_at, until_status};
 use crate::oauth::{HOUSES, Place, address};
+use crate::parts::eventually_async;
 use crate::parts::identity::House;
 
 #[tokio::test]
@@ -47,6 +50,48 @@ async fn a_grant_that_was_withdrawn_is_noticed_and_told_without_anybody_asking()
         let all = ["account.connected", "account.broken", "account.reconnected"];
         assert_eq!(kinds(&place.app, &account).await, all);
     }
+}
+
+#[tokio::test]
+async fn what_a_person_takes_back_and_gives_again_costs_no_grant_at_a_strict_provider() {
+    let client = json!({ "strict_refresh": true });
+    let place = Place::with(House::Microsoft, &often(&[]), client).await;
+    let account = place.account(&place.link(json!({})).await).await;
+    place.identity.fault(&place.client, "token_fewer_scopes", json!(true), false).await;
+    let broken = until_status(&place.app, &account, "CREDENTIALS").await;
+    assert_eq!(broken["cause"], "missing_scopes");
+    // Renewed again and again meanwhile, with what came of the time before.
+    let again = until_looked_at(&place.app, &account, &broken).await;
+    let again = until_looked_at(&place.app, &account, &again).await;
+    assert_eq!((status(&again), &again["cause"]), ("CREDENTIALS", &json!("missing_scopes")));
+    let body = place.credentials(&account, json!({})).await.json();
+    assert!(body["missing_scopes"].as_array().is_some_and(|missing| !missing.is_empty()), "{body}");
+    place.identity.clear_faults(&place.client).await;
+    until_status(&place.app, &account, "OK").await;
+    let all = ["account.connected", "account.broken", "account.healed"];
+    assert_eq!(kinds(&place.app, &account).await, all);
+}
+
+#[tokio::test]
+async fn an_account_whose_client_secret_was_mended_is_looked_at_at_the_next_start() {
+    let hour = often(&[("CHECKS__GRANTS_SECONDS", "3600")]);
+    let mut place = Place::with(House::Google, &hour, json!({})).await;
+    let account = place.account(&place.link(json!({})).await).await;
+    place.app.stop();
+    due_now(&file(&place.app)).await;
+    place.identity.fault(&place.client, "token_401", json!(true), false).await;
+    place.app.run();
+    until(&place.app, &account, "trouble", |shown| shown["cause"] == "config_client_invalid").await;
+    place.app.stop();
+    place.identity.clear_faults(&place.client).await;
+    place.app.run();
+    // Otherwise in a minute.
+    let well = eventually_async("the next start", Duration::from_secs(20), async || {
+        let shown = shown(&place.app, &account).await;
+        (shown["cause"] == Value::Null).then_some(shown)
+    })
+    .await;
+    assert_eq!(status(&well), "OK");
 }
 
 #[tokio::test]

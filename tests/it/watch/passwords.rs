@@ -6,6 +6,10 @@ use super::{events, file, kinds, often, shown, status, until, until_looked_at, u
 use crate::app::App;
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
 use crate::app::person::Person;
+use crate::parts::certs::{Ca, Leaf};
+use crate::parts::dns::{Answer, Dns};
+use crate::parts::dovecot::Dovecot;
+use crate::parts::submission::Submission;
 use crate::parts::{READY, eventually, eventually_async};
 
 async fn connected(mailbox: &Mailbox, settings: &[(&str, &str)]) -> (App, String) {
@@ -38,6 +42,43 @@ async fn another_password_breaks_a_mailbox_at_the_second_refusal_and_the_old_one
     let told = events(&file(&app), &account).await;
     let cause = json!({ "provider": "imap", "status": "CREDENTIALS", "cause": "credentials_invalid" });
     assert_eq!((&told[1].1, &told[2].1), (&cause, &json!({ "provider": "imap", "status": "OK" })));
+}
+
+#[tokio::test]
+async fn after_an_outage_another_password_still_has_to_be_refused_twice() {
+    const NAME: &str = "mail.doubt.test";
+    let (ca, dns) = (Ca::new(), Dns::start());
+    let dovecot = Dovecot::start_named(&ca, Leaf::Good, &[NAME]);
+    dovecot.set_password(ADDRESS, PASSWORD);
+    let submission = Submission::start_named(&ca, Leaf::Good, &dovecot, &[NAME]);
+    let mailbox = Mailbox { submission, dovecot, ca };
+    let here = || Answer::one([127, 0, 0, 1]);
+    dns.answer(NAME, here());
+    let app = mailbox.app(&[
+        ("DNS_SERVER", &dns.address().to_string()),
+        ("CHECKS__PASSWORDS_SECONDS", "2"),
+        ("CHECKS__BROKEN_SECONDS", "600"),
+        ("CHECKS__ERROR_AFTER_SECONDS", "3"),
+    ]);
+    let mut body = crate::callers::imports::mailbox(&mailbox);
+    for server in ["imap", "smtp"] {
+        body["credentials"][server]["host"] = json!(NAME);
+    }
+    let made = app.api("POST", "/v1/accounts/import", Some(body)).await.json();
+    let account = made["account_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    dns.answer(NAME, Answer::Fails);
+    let error = until_status(&app, &account, "ERROR").await;
+    assert_eq!(error["user_action"], "wait");
+    mailbox.dovecot.set_password(ADDRESS, "another one");
+    let before = mailbox.dovecot.refusals(ADDRESS);
+    dns.answer(NAME, here());
+    let broken = until_status(&app, &account, "CREDENTIALS").await;
+    assert_eq!(broken["cause"], "credentials_invalid");
+    assert_eq!(mailbox.dovecot.refusals(ADDRESS) - before, 2, "it was asked a second time before");
+    let told = events(&file(&app), &account).await;
+    let told: Vec<_> = told.iter().map(|(kind, facts)| (&**kind, facts["status"].as_str())).collect();
+    let broken = |status| ("account.broken", Some(status));
+    assert_eq!(told, [("account.connected", None), broken("ERROR"), broken("CREDENTIALS")]);
 }
 
 #[tokio::test]
