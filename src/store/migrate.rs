@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (202_611_270_010, include_str!("../../migrations/202611270010_webhooks.sql")),
     (202_611_270_020, include_str!("../../migrations/202611270020_watch.sql")),
     (202_611_270_030, include_str!("../../migrations/202611270030_finish.sql")),
+    (202_611_270_050, include_str!("../../migrations/202611270050_told_once.sql")),
 ];
 
 /// Applies what is missing; gives the numbers that this call applied.
