@@ -1,5 +1,5 @@
-//! Deliveries: one event on its way to one endpoint. Claimed by lease, in order per endpoint and subject: only
-//! the earliest that is still due may be claimed, except for replays, which keep their id and skip the order.
+//! Deliveries: one event on its way to one endpoint, and the tries at it. How they are claimed, lane by lane, is in
+//! `lanes.rs`.
 
 use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
@@ -71,21 +71,6 @@ pub struct Try {
     pub answer: Option<Vec<u8>>,
 }
 
-/// What a claim asks for.
-#[derive(Clone, Debug)]
-pub struct Due {
-    /// The claiming node.
-    pub by: String,
-    /// Now.
-    pub now: Millis,
-    /// Until when the claim holds.
-    pub until: Millis,
-    /// The lane to claim from.
-    pub lane: String,
-    /// At most this many.
-    pub limit: i64,
-}
-
 macro_rules! select {
     ($tail:literal) => {
         concat!(
@@ -97,20 +82,6 @@ macro_rules! select {
 }
 
 pub(super) use select;
-
-/// What may be claimed among the due (`$1`): heads and replays. A delivery that only waits for its turn must not
-/// count as due, or receivers that are down would hide everybody else.
-macro_rules! claimable {
-    ($head:expr, $tail:literal) => {
-        concat!(
-            $head,
-            "d WHERE state = $1 AND leased_by IS NULL AND (out_of_order = 1 OR NOT EXISTS (SELECT 1 FROM deliveries e ",
-            "WHERE e.endpoint_id = d.endpoint_id AND e.subject = d.subject AND e.seq < d.seq AND e.state = $1 ",
-            "AND e.out_of_order = 0)) ",
-            $tail
-        )
-    };
-}
 
 impl Db {
     pub(super) fn lift_delivery(&self, row: &AnyRow) -> Result<Delivery> {
@@ -149,42 +120,6 @@ impl Db {
         found.as_ref().map(|row| self.lift_delivery(row)).transpose()
     }
 
-    /// Lanes with something due, the longest waiting first.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn due_lanes(&mut self, now: Millis, limit: i64) -> Result<Vec<String>> {
-        let rows = sqlx::query(claimable!(
-            "SELECT lane FROM deliveries ",
-            "AND due_at <= $2 GROUP BY lane ORDER BY MIN(due_at) LIMIT $3"
-        ))
-        .bind(DeliveryState::Due.as_str())
-        .bind(now.0)
-        .bind(limit)
-        .fetch_all(self.conn())
-        .await?;
-        rows.iter().map(|row| Columns::of(TABLE, row).text()).collect()
-    }
-
-    /// What is being tried somewhere: id, holder and version, for watching whether the holders still live.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn leased_deliveries(&mut self) -> Result<Vec<(DeliveryId, String, i64)>> {
-        let rows = sqlx::query(
-            "SELECT id, leased_by, version FROM deliveries \
-             WHERE state = $1 AND leased_by IS NOT NULL ORDER BY id LIMIT 1000",
-        )
-        .bind(DeliveryState::Due.as_str())
-        .fetch_all(self.conn())
-        .await?;
-        let lift = |row: &AnyRow| {
-            let mut columns = Columns::of(TABLE, row);
-            Ok((columns.word(|id| id.parse().ok())?, columns.text()?, columns.int()?))
-        };
-        rows.iter().map(lift).collect()
-    }
-
     /// The tries at a delivery, in order.
     ///
     /// # Errors
@@ -216,68 +151,6 @@ impl Db {
 }
 
 impl Tx {
-    /// Claims what is due in one lane, heads only.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn claim_deliveries(&mut self, due: &Due) -> Result<Vec<Delivery>> {
-        let heads = self.shared.kind.skip_locked(claimable!(
-            select!(""),
-            "AND lane = $2 AND due_at <= $3 ORDER BY due_at, id LIMIT $4"
-        ));
-        let rows = sqlx::query(heads)
-            .bind(DeliveryState::Due.as_str())
-            .bind(&*due.lane)
-            .bind(due.now.0)
-            .bind(due.limit)
-            .fetch_all(self.conn())
-            .await?;
-        let mut claimed = rows.iter().map(|row| self.lift_delivery(row)).collect::<Result<Vec<_>>>()?;
-        for delivery in &mut claimed {
-            self.lease_delivery(&delivery.id, delivery.version, &due.by, due.until).await?;
-            delivery.version += 1;
-            delivery.leased_by = Some(due.by.clone());
-        }
-        Ok(claimed)
-    }
-
-    async fn lease_delivery(&mut self, id: &DeliveryId, version: i64, by: &str, until: Millis) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE deliveries SET leased_by = $1, lease_until = $2, version = version + 1 \
-             WHERE id = $3 AND version = $4 AND state = $5 AND leased_by IS NULL",
-        )
-        .bind(by)
-        .bind(until.0)
-        .bind(id.as_str())
-        .bind(version)
-        .bind(DeliveryState::Due.as_str())
-        .execute(self.conn())
-        .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
-    }
-
-    /// Frees a delivery that a holder who is gone left leased, if it still stands as it was seen.
-    ///
-    /// # Errors
-    /// `Conflict` when it changed, `Unavailable`.
-    pub async fn free_delivery(&mut self, id: &DeliveryId, version: i64, holder: &str) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE deliveries SET leased_by = NULL, lease_until = NULL, version = version + 1 \
-             WHERE id = $1 AND version = $2 AND state = $3 AND leased_by = $4",
-        )
-        .bind(id.as_str())
-        .bind(version)
-        .bind(DeliveryState::Due.as_str())
-        .bind(holder)
-        .execute(self.conn())
-        .await?;
-        if done.rows_affected() != 1 {
-            return Err(Error::Conflict);
-        }
-        self.wake(Wake::Deliveries);
-        Ok(())
-    }
-
     /// Keeps the body that every try sends.
     ///
     /// # Errors
@@ -292,7 +165,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes down what became of a try and lets go: `Due` again at `due_at`, `Done` or `Dead`.
+    /// Writes down what became of a try and lets go: `Due` again at `due_at`, `Done` or `Dead`. One that was taken is
+    /// due once more when something before it was sent on its way again meanwhile, or its call and another of its
+    /// subject crossed: so the last thing that a receiver hears is the last that happened.
     ///
     /// # Errors
     /// `Conflict` when somebody else took it over, `Unavailable`.
@@ -303,16 +178,20 @@ impl Tx {
         due_at: Millis,
         tried: &Try,
     ) -> Result<()> {
+        let again = state == DeliveryState::Done && self.was_overtaken(delivery).await?;
+        let state = if again { DeliveryState::Due } else { state };
         let ended_at = (state != DeliveryState::Due).then(|| self.shared.clock.now().0);
         let done = sqlx::query(
             "UPDATE deliveries SET state = $1, due_at = $2, ended_at = $3, tries = tries + 1, leased_by = NULL, \
-             lease_until = NULL, version = version + 1 WHERE id = $4 AND version = $5",
+             lease_until = NULL, version = version + 1, \
+             tried_before = CASE WHEN $6 = 1 THEN tries + 1 ELSE tried_before END WHERE id = $4 AND version = $5",
         )
         .bind(state.as_str())
         .bind(due_at.0)
         .bind(ended_at)
         .bind(delivery.id.as_str())
         .bind(delivery.version)
+        .bind(i64::from(again))
         .execute(self.conn())
         .await?;
         if done.rows_affected() != 1 {
@@ -335,10 +214,29 @@ impl Tx {
         .bind(answer)
         .execute(self.conn())
         .await?;
-        if state != DeliveryState::Due {
+        if again || state != DeliveryState::Due {
             // The subject's next delivery is at the head now.
             self.wake(Wake::Deliveries);
         }
         Ok(())
+    }
+
+    /// Whether something before it is due, which can only have come back, or another of its subject is being tried.
+    async fn was_overtaken(&mut self, delivery: &Delivery) -> Result<bool> {
+        if delivery.out_of_order {
+            return Ok(false);
+        }
+        let others: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM deliveries WHERE endpoint_id = $1 AND subject = $2 AND state = $3 \
+             AND out_of_order = 0 AND id <> $4 AND (seq < $5 OR leased_by IS NOT NULL)",
+        )
+        .bind(delivery.endpoint_id.as_str())
+        .bind(&*delivery.subject)
+        .bind(DeliveryState::Due.as_str())
+        .bind(delivery.id.as_str())
+        .bind(delivery.seq)
+        .fetch_one(self.conn())
+        .await?;
+        Ok(others > 0)
     }
 }

@@ -204,35 +204,39 @@ impl Tx {
     /// Puts an event on its way to an endpoint.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Conflict` when it is on its way there already, `Unavailable`.
     pub async fn enqueue(&mut self, event: &Event, endpoint: &Endpoint) -> Result<DeliveryId> {
-        self.set_on_its_way(event, &endpoint.id, &endpoint.lane, false).await
+        let set = self.set_on_its_way(event, &endpoint.id, &endpoint.lane, false).await?;
+        set.ok_or(Error::Conflict)
     }
 
     /// The same, without waiting for what came before.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Conflict` when it is on its way there already, `Unavailable`.
     pub async fn enqueue_past_the_order(&mut self, event: &Event, endpoint: &Endpoint) -> Result<DeliveryId> {
-        self.set_on_its_way(event, &endpoint.id, &endpoint.lane, true).await
+        let set = self.set_on_its_way(event, &endpoint.id, &endpoint.lane, true).await?;
+        set.ok_or(Error::Conflict)
     }
 
+    /// Sets a delivery on its way; `None` when there is one already, since a fact is told to an endpoint under one id.
     pub(super) async fn set_on_its_way(
         &mut self,
         event: &Event,
         endpoint: &EndpointId,
         lane: &str,
         out_of_order: bool,
-    ) -> Result<DeliveryId> {
+    ) -> Result<Option<DeliveryId>> {
         let now = self.shared.clock.now();
         let id = DeliveryId::new(now, &self.shared.random);
         // A session keeps the place in its backend's trace.
         let session = event.facts.get("session_id").unwrap_or(&event.subject);
-        sqlx::query(
+        let made = sqlx::query(
             "INSERT INTO deliveries (id, event_id, endpoint_id, subject, seq, lane, state, out_of_order, tries, due_at, \
              leased_by, lease_until, version, body, trace, created_at, ended_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $11, 0, $8, NULL, NULL, 1, NULL, \
-             COALESCE($9, (SELECT trace FROM sessions WHERE id = $10)), $8, NULL)",
+             COALESCE($9, (SELECT trace FROM sessions WHERE id = $10)), $8, NULL) \
+             ON CONFLICT (event_id, endpoint_id) DO NOTHING",
         )
         .bind(id.as_str())
         .bind(event.id.as_str())
@@ -248,6 +252,6 @@ impl Tx {
         .execute(self.conn())
         .await?;
         self.wake(Wake::Deliveries);
-        Ok(id)
+        Ok((made.rows_affected() == 1).then_some(id))
     }
 }

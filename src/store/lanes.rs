@@ -1,180 +1,218 @@
-//! Where looks at accounts are due, and bringing them forward. Always: finding what is due costs as much as is looked at, a
-//! few hundred rows, however many accounts and lanes there are.
+//! Lanes: what shares its few places at a time. Deliveries are claimed from them by lease, in order per endpoint and
+//! subject: only the earliest that is still due may be claimed, and only while no other of its subject is being tried;
+//! except for replays one by one, which keep their id and skip the order.
+
+use futures_util::TryStreamExt;
+use sqlx::any::AnyRow;
 
 use super::columns::Columns;
-use super::error::Result;
-use super::{Db, Tx};
+use super::deliveries::select;
+use super::error::{Error, Result};
+use super::{Db, Delivery, Tx, Wake};
 use crate::kernel::clock::Millis;
-use crate::kernel::ids::AccountId;
+use crate::kernel::ids::DeliveryId;
+use crate::kernel::words::DeliveryState;
 
-/// The condition on holds is written so that no index is taken for it: almost all accounts meet it.
-const LONGEST_DUE: &str = "SELECT check_lane, MIN(check_at), CAST(COUNT(*) AS BIGINT) FROM (SELECT check_lane, check_at \
-    FROM accounts WHERE check_at <= $1 AND COALESCE(busy_until, 0) = 0 ORDER BY check_at LIMIT $2) due \
-    GROUP BY check_lane ORDER BY MIN(check_at), check_lane";
+const TABLE: &str = "deliveries";
 
-/// A lane in which something may be due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// Its name.
-    pub name: String,
-    /// Since when its first account is due.
-    pub since: Millis,
+/// What a claim asks for.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The claiming node.
+    pub by: String,
+    /// Now.
+    pub now: Millis,
+    /// Until when the claim holds.
+    pub until: Millis,
+    /// The lane to claim from.
+    pub lane: String,
+    /// At most this many.
+    pub limit: i64,
 }
 
-/// What is due longest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DueLanes {
-    /// Its lanes, the longest due first.
-    pub lanes: Vec<Lane>,
-    /// Whether more may be due, in other lanes.
-    pub more: bool,
+/// What may be claimed among the due (`$1`): heads and replays. A delivery that only waits for its turn must not
+/// count as due, or receivers that are down would hide everybody else. Something that was sent on its way again may come
+/// before what is being tried at this moment, and waits for it.
+macro_rules! claimable {
+    ($head:expr, $tail:literal) => {
+        concat!(
+            $head,
+            "d WHERE d.state = $1 AND d.leased_by IS NULL AND (d.out_of_order = 1 OR NOT EXISTS (SELECT 1 FROM ",
+            "deliveries e WHERE e.endpoint_id = d.endpoint_id AND e.subject = d.subject AND e.state = $1 ",
+            "AND e.out_of_order = 0 AND (e.seq < d.seq OR e.leased_by IS NOT NULL))) ",
+            $tail
+        )
+    };
+}
+
+/// What waits for a time that only a clock that was ahead can have named.
+macro_rules! stranded {
+    () => {
+        "WHERE state = $1 AND leased_by IS NULL AND (due_at > $2 OR (due_at > $3 AND tries = tried_before))"
+    };
 }
 
 impl Db {
-    /// The lanes of those accounts that are due longest and that nobody holds; of so many accounts at most.
+    /// Lanes of endpoints that stand by themselves with something due: no more than there are such endpoints.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn longest_due(&mut self, now: Millis, most: i64) -> Result<DueLanes> {
-        let rows = sqlx::query(LONGEST_DUE).bind(now.0).bind(most).fetch_all(self.conn()).await?;
-        let (mut lanes, mut seen) = (Vec::new(), 0);
-        for row in &rows {
-            let mut columns = Columns::of("accounts", row);
-            lanes.push(Lane { name: columns.text()?, since: columns.time()? });
-            seen += columns.int()?;
-        }
-        Ok(DueLanes { lanes, more: seen >= most })
-    }
-
-    /// Walks through the lanes in the order of their names, beginning with `from`: so many of them, whether or not something
-    /// is due there, and where the next walk begins.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn walk_lanes(&mut self, from: &str, most: i64) -> Result<(Vec<Lane>, Option<String>)> {
-        let rows = sqlx::query(
-            "WITH RECURSIVE lanes(lane, number) AS (SELECT MIN(check_lane), 0 FROM accounts WHERE check_lane >= $1 \
-             UNION ALL SELECT (SELECT MIN(a.check_lane) FROM accounts a WHERE a.check_lane > lanes.lane), number + 1 \
-             FROM lanes WHERE lanes.lane IS NOT NULL AND number < $2) \
-             SELECT lane, (SELECT MIN(b.check_at) FROM accounts b WHERE b.check_lane = lane) \
-             FROM lanes WHERE lane IS NOT NULL ORDER BY number",
-        )
-        .bind(from)
-        .bind(most)
+    pub async fn due_standing_lanes(&mut self, now: Millis) -> Result<Vec<String>> {
+        let rows = sqlx::query(concat!(
+            "SELECT p.lane FROM endpoints p WHERE p.session_id IS NULL AND EXISTS (",
+            claimable!("SELECT 1 FROM deliveries ", "AND d.lane = p.lane AND d.due_at <= $2"),
+            ") ORDER BY p.id"
+        ))
+        .bind(DeliveryState::Due.as_str())
+        .bind(now.0)
         .fetch_all(self.conn())
         .await?;
-        let mut lanes = Vec::new();
-        for row in &rows {
-            let mut columns = Columns::of("accounts", row);
-            let name = columns.text()?;
-            lanes.push((name, columns.maybe_time()?));
-        }
-        let full = i64::try_from(lanes.len()).unwrap_or(i64::MAX) > most;
-        let next = if full { lanes.pop().map(|(name, _)| name) } else { None };
-        // A lane that emptied between two of the reads has no time.
-        let lane = |(name, since): (String, Option<Millis>)| since.map(|since| Lane { name, since });
-        Ok((lanes.into_iter().filter_map(lane).collect(), next))
+        rows.iter().map(|row| Columns::of(TABLE, row).text()).collect()
     }
 
-    /// When the first look is due that nobody is at, and when the last one is.
+    /// All other lanes with something due, the longest waiting first: at most `limit` of those that are `wanted`. There
+    /// may be any number of them, one for each host.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn first_and_last_look(&mut self) -> Result<(Option<Millis>, Option<Millis>)> {
-        let row = sqlx::query(
-            "SELECT (SELECT check_at FROM accounts WHERE COALESCE(busy_until, 0) = 0 ORDER BY check_at LIMIT 1), \
-             (SELECT MAX(check_at) FROM accounts)",
+    pub async fn due_lanes(
+        &mut self,
+        now: Millis,
+        limit: usize,
+        mut wanted: impl FnMut(&str) -> bool + Send,
+    ) -> Result<Vec<String>> {
+        let mut lanes = Vec::new();
+        let mut rows = sqlx::query(claimable!(
+            "SELECT d.lane FROM deliveries ",
+            "AND d.due_at <= $2 AND d.lane NOT IN (SELECT p.lane FROM endpoints p WHERE p.session_id IS NULL) \
+             GROUP BY d.lane ORDER BY MIN(d.due_at)"
+        ))
+        .bind(DeliveryState::Due.as_str())
+        .bind(now.0)
+        .fetch(self.conn());
+        while lanes.len() < limit
+            && let Some(row) = rows.try_next().await?
+        {
+            let lane = Columns::of(TABLE, &row).text()?;
+            if wanted(&lane) {
+                lanes.push(lane);
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// Whether something is due later than it can be by its own clock: a try that failed pauses no longer than until
+    /// `tried`, and what was not tried yet is due at once, so by `fresh` on every clock that is about right.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn is_something_stranded(&mut self, tried: Millis, fresh: Millis) -> Result<bool> {
+        let found = sqlx::query(concat!("SELECT id FROM deliveries ", stranded!(), " LIMIT 1"))
+            .bind(DeliveryState::Due.as_str())
+            .bind(tried.0)
+            .bind(fresh.0)
+            .fetch_optional(self.conn())
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// What is being tried somewhere: id, holder and version, for watching whether the holders still live.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn leased_deliveries(&mut self) -> Result<Vec<(DeliveryId, String, i64)>> {
+        let rows = sqlx::query(
+            "SELECT id, leased_by, version FROM deliveries \
+             WHERE state = $1 AND leased_by IS NOT NULL ORDER BY id LIMIT 1000",
         )
-        .fetch_one(self.conn())
+        .bind(DeliveryState::Due.as_str())
+        .fetch_all(self.conn())
         .await?;
-        let mut columns = Columns::of("accounts", &row);
-        Ok((columns.maybe_time()?, columns.maybe_time()?))
+        let lift = |row: &AnyRow| {
+            let mut columns = Columns::of(TABLE, row);
+            Ok((columns.word(|id| id.parse().ok())?, columns.text()?, columns.int()?))
+        };
+        rows.iter().map(lift).collect()
     }
 }
 
 impl Tx {
-    /// Brings an account's next look forward.
+    /// Claims what is due in one lane, heads only.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub async fn look_soon(&mut self, id: &AccountId, at: Millis) -> Result<()> {
-        let sql = "UPDATE accounts SET check_at = $1 WHERE id = $2 AND check_at > $1";
-        sqlx::query(sql).bind(at.0).bind(id.as_str()).execute(self.conn()).await?;
+    /// `Unavailable`, `Corrupt`.
+    pub async fn claim_deliveries(&mut self, due: &Due) -> Result<Vec<Delivery>> {
+        let heads = self.shared.kind.skip_locked(claimable!(
+            select!(""),
+            "AND d.lane = $2 AND d.due_at <= $3 ORDER BY d.due_at, d.id LIMIT $4"
+        ));
+        let rows = sqlx::query(heads)
+            .bind(DeliveryState::Due.as_str())
+            .bind(&*due.lane)
+            .bind(due.now.0)
+            .bind(due.limit)
+            .fetch_all(self.conn())
+            .await?;
+        let mut claimed = rows.iter().map(|row| self.lift_delivery(row)).collect::<Result<Vec<_>>>()?;
+        for delivery in &mut claimed {
+            self.lease_delivery(&delivery.id, delivery.version, &due.by, due.until).await?;
+            delivery.version += 1;
+            delivery.leased_by = Some(due.by.clone());
+        }
+        Ok(claimed)
+    }
+
+    async fn lease_delivery(&mut self, id: &DeliveryId, version: i64, by: &str, until: Millis) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET leased_by = $1, lease_until = $2, version = version + 1 \
+             WHERE id = $3 AND version = $4 AND state = $5 AND leased_by IS NULL",
+        )
+        .bind(by)
+        .bind(until.0)
+        .bind(id.as_str())
+        .bind(version)
+        .bind(DeliveryState::Due.as_str())
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// Frees a delivery that a holder who is gone left leased, if it still stands as it was seen.
+    ///
+    /// # Errors
+    /// `Conflict` when it changed, `Unavailable`.
+    pub async fn free_delivery(&mut self, id: &DeliveryId, version: i64, holder: &str) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET leased_by = NULL, lease_until = NULL, version = version + 1 \
+             WHERE id = $1 AND version = $2 AND state = $3 AND leased_by = $4",
+        )
+        .bind(id.as_str())
+        .bind(version)
+        .bind(DeliveryState::Due.as_str())
+        .bind(holder)
+        .execute(self.conn())
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(Error::Conflict);
+        }
+        self.wake(Wake::Deliveries);
         Ok(())
     }
 
-    /// Brings forward what lies too far ahead, as it does after a clock was wrong; gives how many.
+    /// Makes due now what [`Db::is_something_stranded`] finds; gives how many.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn look_again(&mut self, beyond: Millis, at: Millis) -> Result<u64> {
-        let sql = "UPDATE accounts SET check_at = $1 WHERE check_at > $2";
-        let done = sqlx::query(sql).bind(at.0).bind(beyond.0).execute(self.conn()).await?;
+    pub async fn bring_back(&mut self, tried: Millis, fresh: Millis, now: Millis) -> Result<u64> {
+        let done =
+            sqlx::query(concat!("UPDATE deliveries SET due_at = $4, version = version + 1 ", stranded!()))
+                .bind(DeliveryState::Due.as_str())
+                .bind(tried.0)
+                .bind(fresh.0)
+                .bind(now.0)
+                .execute(self.conn())
+                .await?;
+        self.wake(Wake::Deliveries);
         Ok(done.rows_affected())
-    }
-
-    /// Brings the next look forward of accounts that were granted to another client than ours and are not known to be,
-    /// and of those that were marked so and are ours again; gives how many.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn look_at_clients(
-        &mut self,
-        provider: &str,
-        client: &str,
-        cause: &str,
-        at: Millis,
-    ) -> Result<u64> {
-        let done = sqlx::query(
-            "UPDATE accounts SET check_at = $1 WHERE provider = $2 AND check_at > $1 AND client IS NOT NULL \
-             AND ((client <> $3 AND COALESCE(cause, '') <> $4) OR (client = $3 AND COALESCE(cause, '') = $4))",
-        )
-        .bind(at.0)
-        .bind(provider)
-        .bind(client)
-        .bind(cause)
-        .execute(self.conn())
-        .await?;
-        Ok(done.rows_affected())
-    }
-
-    /// Brings the next look forward of accounts about which there was no answer because of our settings; gives how many.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn look_at_settings(&mut self, at: Millis) -> Result<u64> {
-        // The trouble of an account that is not in error yet stands in the JSON, whose form is our own.
-        let done = sqlx::query(
-            "UPDATE accounts SET check_at = $1 WHERE check_at > $1 AND (SUBSTR(COALESCE(cause, ''), 1, 7) = 'config_' \
-             OR REPLACE(watch, '\"trouble\":\"config_', '') <> watch)",
-        )
-        .bind(at.0)
-        .execute(self.conn())
-        .await?;
-        Ok(done.rows_affected())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
-
-    use super::*;
-    use crate::store::Kind;
-    use crate::store::migrate::migrate;
-
-    #[tokio::test]
-    async fn what_is_due_is_found_by_its_time() {
-        sqlx::any::install_default_drivers();
-        let mut db = AnyConnection::connect("sqlite::memory:").await.unwrap();
-        migrate(&mut db, Kind::Sqlite, Millis(0)).await.unwrap();
-        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {LONGEST_DUE}"));
-        let plan = sqlx::query(sql).bind(5_i64).bind(9_i64).fetch_all(&mut db).await.unwrap();
-        let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
-        assert!(
-            plan.iter().any(|line| line.starts_with("SEARCH accounts USING INDEX accounts_due")),
-            "{plan:?}"
-        );
-        assert!(!plan.iter().any(|line| line.starts_with("SCAN accounts")), "{plan:?}");
     }
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (202_611_270_020, include_str!("../../migrations/202611270020_watch.sql")),
     (202_611_270_030, include_str!("../../migrations/202611270030_finish.sql")),
     (202_611_270_040, include_str!("../../migrations/202611270040_conversations.sql")),
+    (202_611_270_050, include_str!("../../migrations/202611270050_told_once.sql")),
     (202_611_270_060, include_str!("../../migrations/202611270060_due.sql")),
 ];
 

@@ -164,8 +164,9 @@ impl Tx {
                 .fetch_all(self.conn())
                 .await?;
         if known.is_empty() {
-            self.enqueue(event, endpoint).await?;
-            return Ok(true);
+            // Nothing is made where another replay made it at the same moment.
+            let made = self.set_on_its_way(event, &endpoint.id, &endpoint.lane, false).await?;
+            return Ok(made.is_some());
         }
         let now = self.shared.clock.now();
         let done = sqlx::query(

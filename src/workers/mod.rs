@@ -2,8 +2,10 @@
 //! down, by the use cases.
 
 mod call;
+mod complaint;
 pub mod deliver;
 pub mod grants;
+mod places;
 pub mod ring;
 mod schedule;
 mod sign;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::complaint::Complaint;
 use crate::kernel::ids::NodeId;
 use crate::kernel::seal::KeyRing;
 use crate::store::{self, Store};
@@ -29,6 +30,10 @@ pub async fn run(
 ) {
     let mut heard = Instant::now();
     let mut complaint = String::new();
+    let mut unheard = Complaint::new(
+        "this node cannot say at the moment that it lives",
+        "this node says again that it lives",
+    );
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => break,
@@ -51,9 +56,9 @@ pub async fn run(
         if !changed && heard.elapsed() < BEAT {
             continue;
         }
-        match store.beat(&node, &name).await {
-            Ok(()) => heard = Instant::now(),
-            Err(error) => tracing::warn!(error = %error, "this node could not say that it lives"),
+        let said = store.beat(&node, &name).await;
+        if unheard.heard(said).is_some() {
+            heard = Instant::now();
         }
     }
     if let Err(error) = store.leave(&node).await {

@@ -25,6 +25,9 @@ const DELAYS: &[u64] = &[
     16 * HOUR,
 ];
 
+/// The longest of these, with all that chance may add.
+pub(super) const LONGEST: Duration = Duration::from_secs(16 * HOUR + 16 * HOUR / 10);
+
 /// A receiver's `Retry-After` counts up to here.
 const LONGEST_WISH: Duration = Duration::from_secs(HOUR);
 
@@ -47,6 +50,8 @@ mod tests {
         let mut total = Duration::ZERO;
         let mut tries = 1;
         while let Some(wait) = delay(tries, None, &random) {
+            let longest = delay(tries, Some(LONGEST_WISH), &Random::new(|bytes| bytes.fill(0xff)));
+            assert!(longest <= Some(LONGEST));
             total += wait;
             tries += 1;
         }

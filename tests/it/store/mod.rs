@@ -122,6 +122,7 @@ both! {
         one_of_fifty_inserts_an_identity_under_one_name
         without_a_name_nothing_is_merged
         a_hundred_racing_events_are_numbered_without_gaps
+        twenty_replays_at_once_tell_a_fact_under_one_id
         nodes_that_start_at_once_share_one_schema
     }
     claims {
@@ -133,6 +134,11 @@ both! {
         what_is_being_tried_is_not_replayed
         a_claim_keeps_to_its_lane_its_limit_and_the_time
         lanes_that_can_only_wait_hide_no_other
+        lanes_of_endpoints_that_stand_are_found_whatever_else_waits
+        what_was_being_told_during_a_replay_is_told_again_behind_it
+        what_failed_or_was_asked_for_alone_is_not_told_again_behind_a_replay
+        two_calls_that_crossed_are_told_again_in_order
+        what_is_due_further_ahead_than_it_can_be_is_due_now
         a_body_is_kept_once_and_stays
     }
     grants {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use vestibule::kernel::clock::Millis;
 use vestibule::kernel::words::EventKind;
-use vestibule::store::{AccountFilter, Error, Result, SessionUpdate, Store};
+use vestibule::store::{AccountFilter, Endpoint, Error, Result, SessionUpdate, Store};
 
 use super::bench::{Database, now};
 use super::rows::{
-    account, attempt, insert_account, insert_attempt, insert_session, read_attempt, read_session, session,
+    account, attempt, endpoint, insert_account, insert_attempt, insert_endpoint, insert_session,
+    read_attempt, read_session, session,
 };
 
 /// Runs `racer` for each number at once, by turns on two nodes; gives what each got.
@@ -141,4 +142,28 @@ pub async fn nodes_that_start_at_once_share_one_schema(database: Database) {
     let twice = "SELECT COUNT(*) - COUNT(DISTINCT number) FROM migrations";
     assert_eq!(database.raw().await.number(twice).await, 0);
     assert_eq!(Store::sealed_with(&database.address()).await.unwrap().len(), 1);
+}
+
+pub async fn twenty_replays_at_once_tell_a_fact_under_one_id(database: Database) {
+    let store = database.open().await;
+    let (told, late) = (session(), Endpoint { wanted: Vec::new(), ..endpoint("late") });
+    insert_session(&store, &told).await.unwrap();
+    for _ in 0..10 {
+        let event = store.write(told.id.clone(), |id, tx| {
+            Box::pin(async move {
+                tx.append_session_event(id, EventKind::SessionOpened, &[]).await?;
+                Ok(())
+            })
+        });
+        event.await.unwrap();
+    }
+    // Made after it all, so that nothing is on its way to it yet.
+    insert_endpoint(&store, &late).await.unwrap();
+    let recovered = race(&database, 20, |_, store| {
+        let late = late.clone();
+        async move { store.write(late, |late, tx| Box::pin(tx.recover_events(late, "", 99))).await }
+    });
+    let made: i64 = recovered.await.into_iter().map(|one| one.unwrap().deliveries).sum();
+    assert_eq!(made, 10, "each is on its way once");
+    assert_eq!(database.raw().await.number("SELECT COUNT(*) FROM deliveries").await, 10);
 }

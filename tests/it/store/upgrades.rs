@@ -28,10 +28,23 @@ pub async fn a_database_of_the_first_version_is_brought_up_to_date(database: Dat
     raw.run("CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, at BIGINT NOT NULL)").await;
     raw.run(include_str!("../../../migrations/202611220001_init.sql")).await;
     raw.run("INSERT INTO migrations (number, at) VALUES (202611220001, 5)").await;
+    // Two replays at the same moment could make two deliveries of one event once.
+    for (id, event, endpoint) in [("a", "e", "p"), ("b", "e", "p"), ("c", "e", "q"), ("d", "f", "p")] {
+        let columns = "id, event_id, endpoint_id, subject, seq, lane, state, out_of_order, tries, due_at, \
+                       version, created_at";
+        let values = format!("'{id}', '{event}', '{endpoint}', 's', 1, 'lane', 'due', 0, 1, 5, 1, 5");
+        raw.run(&format!("INSERT INTO deliveries ({columns}) VALUES ({values})")).await;
+        raw.run(&format!("INSERT INTO delivery_tries VALUES ('{id}', 1, 5, 1, 500, NULL, NULL)")).await;
+    }
     let store = database.open().await;
     let written = session();
     insert_session(&store, &written).await.unwrap();
     assert_eq!(read_session(&store, &written.id).await.id, written.id);
+    assert_eq!(raw.texts("SELECT id FROM deliveries ORDER BY id").await, ["a", "c", "d"]);
+    assert_eq!(
+        raw.texts("SELECT delivery_id FROM delivery_tries ORDER BY delivery_id").await,
+        ["a", "c", "d"]
+    );
     store.release_leases().await.unwrap();
     assert_eq!(raw.number("SELECT COUNT(*) FROM idempotent_calls").await, 0);
 }

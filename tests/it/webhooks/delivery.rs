@@ -85,3 +85,39 @@ async fn a_date_in_retry_after_is_waited_for() {
     let pause = calls[1].at - calls[0].at;
     assert!((Duration::from_secs(8)..Duration::from_secs(13)).contains(&pause), "{pause:?}");
 }
+
+/// A session whose own endpoint is at this URL, ended: one call.
+async fn ended(app: &App, url: String) {
+    let made = app
+        .api(
+            "POST",
+            "/auth/sessions",
+            Some(json!({ "redirectUri": "https://app.example.com/done", "notifyUrl": url })),
+        )
+        .await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    let path = format!("/auth/sessions/{}", super::text(&made.json()["code"]));
+    assert_eq!(app.api("DELETE", &path, None).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_hosts_that_hang_hold_up_no_endpoint_that_stands_not_even_after_a_restart() {
+    let mut app = App::start();
+    let (hanging, quick) = (Sink::start_at(([0, 0, 0, 0], 0).into()), Sink::start());
+    hanging.answer(Answer::hang());
+    let port = hanging.address().port();
+    // Each address is a host of its own, and they all wait longer than anything that happens later.
+    for number in 0..450 {
+        ended(&app, format!("http://127.0.{}.{}:{port}/", 1 + number / 200, 1 + number % 200)).await;
+    }
+    hanging.wait_for(90, READY).await;
+    endpoint(&app, &quick.url("/quick"), json!({})).await;
+    for round in 1..=2 {
+        let began = Instant::now();
+        revoked(&app).await;
+        told(&quick, "/quick", round).await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{round}: {:?}", began.elapsed());
+        app.kill();
+        app.run();
+    }
+}
