@@ -67,7 +67,7 @@ impl Provider for AtOnce {
 
     fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
         let peer = secret.0["host"].as_str().unwrap_or_default().to_owned();
-        Ok(Outlook { peer, renews: false, client: None, end: None })
+        Ok(Outlook { peer, renews: false, client: None, end: None, exclusive: false })
     }
 
     async fn check(&self, _: &Context, _: State) -> Result<Checked, Trouble> {

@@ -80,10 +80,7 @@ fn focus(step: &Step) -> Option<usize> {
 }
 
 fn typed(kind: FieldKind) -> bool {
-    match kind {
-        FieldKind::Checkbox | FieldKind::Select => false,
-        _ => true,
-    }
+    !matches!(kind, FieldKind::Checkbox | FieldKind::Select)
 }
 
 fn control(kind: FieldKind) -> &'static str {

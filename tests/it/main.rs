@@ -17,6 +17,7 @@ mod parts;
 mod app;
 mod callers;
 mod finish;
+mod live;
 mod oauth;
 mod operators;
 mod proofs;

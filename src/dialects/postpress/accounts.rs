@@ -88,6 +88,9 @@ fn connection_params(words: &AccountWords<'_>) -> Value {
             }
             json!({ "mail": mail })
         }
+        "whatsapp" => {
+            json!({ "im": { "id": words.identity, "phone_number": profile.text("phone_number") } })
+        }
         _ => json!(profile.details),
     }
 }

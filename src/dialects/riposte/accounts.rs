@@ -36,11 +36,11 @@ pub struct AccountWords<'a> {
 }
 
 /// An account. `email` is what a person would call it; `paused` says that it was stopped. Keys from
-/// `customUserId` on are additions. Where people sign in on a provider's own pages, `details` has the provider's own id of
+/// `customUserId` on are additions. Where an account's label says nothing certain, `details` has the provider's own id of
 /// the person: their address may change, and may be somebody else's.
 pub fn account(words: &AccountWords<'_>) -> Value {
     let mut details = words.profile.details.clone();
-    if matches!(words.provider, "google" | "microsoft") {
+    if matches!(words.provider, "google" | "microsoft" | "whatsapp") {
         details.insert("identity".to_owned(), words.identity.into());
     }
     let [action, since, checked, next, ends] = words.health.words();

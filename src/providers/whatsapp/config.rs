@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 use wire_whatsapp::version::SOURCE;
-use wire_whatsapp::{Browser, Settings, Version};
+use wire_whatsapp::{Browser, Deadlines, Settings, Version};
 
 use crate::kernel::clock::Clock;
 
@@ -93,6 +93,11 @@ impl Config {
             (deadlines.code, deadlines.typed, deadlines.passkey) = (code, code, code);
         }
         settings
+    }
+
+    /// How long a phone on which a pairing code was typed has to finish.
+    pub fn typed(&self) -> Duration {
+        self.code.unwrap_or(Deadlines::default().typed)
     }
 }
 

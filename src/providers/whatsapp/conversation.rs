@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use wire_whatsapp::{Assertion, End as Over, Error, Event, Linking, Refusal, Session, Version, complete};
 
-use crate::contract::{Code, Context, Conversation, Heard, Next, State, Trouble};
+use crate::contract::{Actor, Code, Context, Conversation, Heard, Next, State, Step, Trouble};
 use crate::kernel::clock::Millis;
 
 use super::House;
@@ -31,6 +31,8 @@ pub struct Talk {
     wish: Option<Wish>,
     /// Whether a pairing code was asked for on this connection.
     coded: bool,
+    /// The code that it gave, to be typed or compared.
+    code: Option<String>,
     /// Whether a newer version was looked for, after this one was refused.
     retried: bool,
 }
@@ -43,7 +45,7 @@ enum Doing {
     /// A linking, saying this version.
     Linking(Linking, Version),
     /// A first login after a process ended before it.
-    Completing(BoxFuture<'static, (Box<Session>, Result<(), Error>)>),
+    Completing(BoxFuture<'static, (Session, Result<(), Error>)>),
     /// Nothing more.
     Over,
 }
@@ -70,6 +72,7 @@ impl Talk {
                 told: VecDeque::new(),
                 wish: None,
                 coded: false,
+                code: None,
                 retried: false,
             }),
         }
@@ -78,7 +81,8 @@ impl Talk {
     fn begin(&mut self) -> Result<(), Trouble> {
         match &self.place.stand {
             Stand::Paired { session } => {
-                let (mut session, cx, house) = (session.clone(), self.cx.clone(), self.house.clone());
+                let (cx, house) = (self.cx.clone(), self.house.clone());
+                let mut session = outcome::session(session)?;
                 self.doing = Doing::Completing(Box::pin(async move {
                     let version = house.versions.current(&cx, &house.config).await;
                     let settings = house.config.settings(version, &cx.clock);
@@ -104,7 +108,7 @@ impl Talk {
 
     /// A new connection; with a version beyond this one, which was refused.
     fn start(&mut self, refused: Option<Version>) {
-        (self.wish, self.coded) = (None, false);
+        (self.wish, self.coded, self.code) = (None, false, None);
         let (cx, house) = (self.cx.clone(), self.house.clone());
         self.doing = Doing::Starting(Box::pin(async move {
             match refused {
@@ -124,7 +128,7 @@ impl Talk {
     }
 
     /// Goes on to a step.
-    fn go(&mut self, place: Place, step: crate::contract::Step) -> Result<(), Trouble> {
+    fn go(&mut self, place: Place, step: Step) -> Result<(), Trouble> {
         self.told.push_back(Heard::Next(place.show(step)?));
         self.place = place;
         Ok(())
@@ -133,6 +137,15 @@ impl Talk {
     fn show(&mut self, value: &str, ends_in: Option<std::time::Duration>) {
         let expires_at = ends_in.map(|left| self.now().after(left));
         self.told.push_back(Heard::Code(Code { value: value.to_owned(), expires_at }));
+    }
+
+    fn say_again(&mut self, step: Step, code: Option<String>) {
+        if let Ok(next) = self.place.show(step) {
+            self.told.push_back(Heard::Next(next));
+        }
+        if let Some(code) = code {
+            self.show(&code, None);
+        }
     }
 
     fn now(&self) -> Millis {
@@ -150,7 +163,10 @@ impl Talk {
                 }
                 _ => {}
             },
-            Event::Code { text, ends_in } => self.show(&grouped(&text), Some(ends_in)),
+            Event::Code { text, ends_in } => {
+                self.show(&text, Some(ends_in));
+                self.code = Some(text.to_string());
+            }
             Event::CodeTyped => self.typed()?,
             Event::CodeEnded(end) => self.stop(End::of_code(end))?,
             Event::Passkey { request, .. } => {
@@ -161,7 +177,8 @@ impl Talk {
             Event::PasskeyCode { text } => {
                 if let Some(request) = self.request() {
                     self.go(self.place.at(Stand::Compare { request }), steps::compare())?;
-                    self.show(&grouped(&text), None);
+                    self.show(&text, None);
+                    self.code = Some(text);
                 }
             }
             Event::PasskeyRefused { .. } => {
@@ -170,7 +187,10 @@ impl Talk {
                     self.go(self.place.at(Stand::Passkey { request }), step)?;
                 }
             }
-            Event::Paired(session) => self.go(self.place.at(Stand::Paired { session }), steps::linking())?,
+            Event::Paired(session) => {
+                let session = outcome::stored(&session)?;
+                self.go(self.place.at(Stand::Paired { session }), steps::linking())?;
+            }
             Event::Linked(session) => self.linked(&session)?,
             Event::Ended(Over::Linked) => self.doing = Doing::Over,
             Event::Ended(Over::Expired) => {
@@ -188,12 +208,15 @@ impl Talk {
 
     /// The phone answered for the pairing code, which stays on show: if it was mistyped, it is typed again.
     fn typed(&mut self) -> Result<(), Trouble> {
-        if !matches!(self.place.stand, Stand::Code) {
-            return Ok(());
+        let Some(code) = self.code.clone() else { return Ok(()) };
+        if matches!(self.place.stand, Stand::Code) {
+            let place = self.place.at(Stand::Typed);
+            let step = steps::code(&place, Some(steps::typed()));
+            self.go(place, step)?;
         }
-        let place = self.place.at(Stand::Typed);
-        let step = steps::code(&place, Some(steps::typed()));
-        self.go(place, step)
+        // The service waits that much longer.
+        self.show(&code, Some(self.house.config.typed()));
+        Ok(())
     }
 
     fn request(&self) -> Option<Value> {
@@ -286,13 +309,11 @@ impl Conversation for Talk {
         let linked = matches!(self.doing, Doing::Linking(..));
         let goes_on = linked && {
             match (&self.place.stand, &place.stand) {
-                // The phone's yes and the person's answer met: what the phone said counts, and is said again.
                 (Stand::Paired { .. }, Stand::Paired { .. }) => true,
-                (Stand::Paired { .. }, _) => {
-                    if let Ok(next) = self.place.show(steps::linking()) {
-                        self.told.push_back(Heard::Next(next));
-                    }
-                    return;
+                // The service's word and the person's answer met: the word counts, and is said again.
+                (Stand::Paired { .. }, _) => return self.say_again(steps::linking(), None),
+                (Stand::Compare { .. }, Stand::Checking { .. }) => {
+                    return self.say_again(steps::compare(), self.code.clone());
                 }
                 (Stand::Passkey { .. }, Stand::Checking { assertion, .. }) => {
                     self.wish = Assertion::from_json(assertion).ok().map(Wish::Passkey);
@@ -325,18 +346,10 @@ fn request_of(stand: &Stand) -> Option<&Value> {
     }
 }
 
-/// Two groups of four, as phones show it.
-fn grouped(code: &str) -> String {
-    match code.split_at_checked(4) {
-        Some((first, rest)) if !rest.is_empty() => format!("{first}-{rest}"),
-        _ => code.to_owned(),
-    }
-}
-
 /// Tells the operator what only they can mend.
 fn tell(end: End, error: &Error) {
     let code = end.code();
-    if end.actor() == crate::contract::Actor::Operator {
+    if end.actor() == Actor::Operator {
         tracing::warn!(provider = "whatsapp", code, %error, "an account could not be linked");
     } else {
         tracing::info!(provider = "whatsapp", code, %error, "an account could not be linked");

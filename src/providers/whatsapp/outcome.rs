@@ -26,7 +26,7 @@ pub fn connected(session: &Session) -> Result<Connected, Trouble> {
         }
     }
     let profile = Profile { label: phone, details, note: None };
-    let secret = serde_json::to_value(session).map(State).map_err(|_| Trouble::bug("secret_unwritable"))?;
+    let secret = State(stored(session)?);
     Ok(Connected { identity: identity(session), profile, secret })
 }
 
@@ -38,12 +38,20 @@ fn identity(session: &Session) -> String {
     }
 }
 
+/// A session as it is stored.
+///
+/// # Errors
+/// None that could happen; sessions always become JSON.
+pub fn stored(session: &Session) -> Result<Value, Trouble> {
+    serde_json::to_value(session).map_err(|_| Trouble::bug("secret_unwritable"))
+}
+
 /// Reads a session back.
 ///
 /// # Errors
-/// When the stored secret is not one of ours.
-pub fn session(secret: &State) -> Result<Session, Trouble> {
-    Session::from_json(&secret.0.to_string()).map_err(|_| Trouble::bug("secret_unreadable"))
+/// When what was stored is not one of ours.
+pub fn session(stored: &Value) -> Result<Session, Trouble> {
+    Session::from_json(&stored.to_string()).map_err(|_| Trouble::bug("secret_unreadable"))
 }
 
 /// What a backend goes on with as the device: `session`, as `docs/whatsapp-session.md` describes it.
@@ -51,7 +59,7 @@ pub fn session(secret: &State) -> Result<Session, Trouble> {
 /// # Errors
 /// When the stored secret is not one of ours.
 pub fn credentials(secret: &State) -> Result<Credentials, Trouble> {
-    session(secret)?;
+    session(&secret.0)?;
     let value: Value = json!({ "type": "whatsapp_session", "session": secret.0 });
     Ok(Credentials { value, expires_at: None, missing: Vec::new() })
 }

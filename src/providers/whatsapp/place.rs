@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wire_whatsapp::Session;
 
 use crate::contract::{Next, State, Step, Target, Trouble};
 
@@ -62,13 +61,13 @@ pub enum Stand {
     },
     /// The phone said yes; the device has still to log in for the first time.
     Paired {
-        /// The device.
-        session: Box<Session>,
+        /// The device, as it is stored.
+        session: Value,
     },
     /// That did not work out yet.
     Unfinished {
-        /// The device.
-        session: Box<Session>,
+        /// The device, as it is stored.
+        session: Value,
     },
     /// Nothing is under way any more.
     Ended,

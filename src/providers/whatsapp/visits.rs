@@ -15,7 +15,7 @@ use super::way::Way;
 /// # Errors
 /// When the stored secret is not one of ours.
 pub fn outlook(secret: &State) -> Result<Outlook, Trouble> {
-    session(secret)?;
+    session(&secret.0)?;
     Ok(Outlook { peer: String::new(), renews: false, client: None, end: None, exclusive: true })
 }
 
@@ -24,7 +24,7 @@ pub fn outlook(secret: &State) -> Result<Outlook, Trouble> {
 /// # Errors
 /// Why there was no definite answer.
 pub async fn check(house: &House, cx: &Context, secret: &State) -> Result<Checked, Trouble> {
-    let mut session = session(secret)?;
+    let mut session = session(&secret.0)?;
     let settings = house.settings(cx).await;
     let looked = wire_whatsapp::check(&settings, &Way(cx.egress.clone()), &mut session).await;
     judge(looked)
@@ -35,7 +35,7 @@ pub async fn check(house: &House, cx: &Context, secret: &State) -> Result<Checke
 /// # Errors
 /// When the service did not do it; the device is still on the phone's list.
 pub async fn revoke(house: &House, cx: &Context, secret: &State) -> Result<(), Trouble> {
-    let mut session = session(secret)?;
+    let mut session = session(&secret.0)?;
     let settings = house.settings(cx).await;
     let unlinked = wire_whatsapp::logout(&settings, &Way(cx.egress.clone()), &mut session).await;
     unlinked.map_err(|error| unanswered(&error))

@@ -37,6 +37,12 @@ impl Screen {
         }
     }
 
+    /// The same screen, at another node.
+    pub fn moved_to(&self, app: &App, link: &Link) -> Self {
+        let base = app.url(&format!("/v1/steps/{}", link.id));
+        Self { base, token: self.token.clone(), seen: Value::Null }
+    }
+
     pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         let bearer = format!("Bearer {}", self.token);
         let headers = [("authorization", bearer.as_str()), ("accept-language", "en")];

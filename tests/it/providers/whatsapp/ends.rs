@@ -5,9 +5,11 @@ use crate::parts::{free_port, whatsapp::Whatsapp};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use vestibule::contract::Actor;
+use vestibule::kernel::clock::Clock;
 
 #[tokio::test]
 async fn codes_that_nobody_scans_run_out_and_others_are_shown() {
@@ -95,7 +97,7 @@ async fn a_service_that_is_away_is_not_anybodys_fault() {
 }
 
 /// A web host that says which version its client has; how often it was asked is counted.
-async fn host(revision: u32) -> (String, Arc<AtomicU32>) {
+async fn host(revision: Arc<AtomicU32>) -> (String, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/sw.js", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicU32::new(0));
@@ -105,6 +107,7 @@ async fn host(revision: u32) -> (String, Arc<AtomicU32>) {
             count.fetch_add(1, Ordering::Relaxed);
             let mut request = [0; 4096];
             let _ = stream.read(&mut request).await;
+            let revision = revision.load(Ordering::Relaxed);
             let body = format!("x({{\"client_revision\":{revision},\"y\":1}})");
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
             let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
@@ -115,8 +118,15 @@ async fn host(revision: u32) -> (String, Arc<AtomicU32>) {
 
 #[tokio::test]
 async fn the_version_of_whatsapps_own_client_is_asked_for_once_and_said() {
-    let (url, asked) = host(2_000_000_007).await;
-    let house = House::set(json!({ "test_version_url": url }));
+    let revision = Arc::new(AtomicU32::new(2_000_000_007));
+    let (url, asked) = host(revision.clone()).await;
+    let mut house = House::set(json!({ "test_version_url": url }));
+    let later = Arc::new(AtomicU32::new(0));
+    let minutes = later.clone();
+    house.cx.clock = Clock::new(move || {
+        let passed = Duration::from_secs(60) * minutes.load(Ordering::Relaxed);
+        Clock::system().now().after(passed)
+    });
     house.double.post("/settings", json!({ "minVersion": 2_000_000_000 })).await;
     for _ in 0..3 {
         let mut person = house.begin().await;
@@ -124,6 +134,24 @@ async fn the_version_of_whatsapps_own_client_is_asked_for_once_and_said() {
     }
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     assert!(house.provider.try_settings(&house.cx).await.is_empty());
+    asked.store(0, Ordering::Relaxed);
+
+    // It is refused before its day is over: then there is a newer one.
+    revision.store(2_100_000_000, Ordering::Relaxed);
+    house.double.post("/settings", json!({ "minVersion": 2_100_000_000 })).await;
+    let mut person = house.begin().await;
+    person.until("ended").await;
+    assert_eq!(person.told(), ("ended", Some("client_outdated")), "it was asked for a moment ago");
+    later.store(11, Ordering::Relaxed);
+    person.submit(&[]).await;
+    person.code().await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // The next one says it at once, until the day is over.
+    house.begin().await.code().await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    later.store(11 + 24 * 60, Ordering::Relaxed);
+    house.begin().await.code().await;
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod access;
 mod browsers;
+mod codes;
 mod ends;
 mod finish;
 mod hosts;
@@ -94,6 +95,16 @@ impl Walk {
         }
         let found = self.browser.client().execute_async(&audit(), Vec::new()).await.expect("the audit runs");
         assert_eq!(found, Value::Array(Vec::new()), "{picture:?}");
+    }
+
+    /// Waits until a selector finds something in a page that has loaded; an empty selector never does.
+    pub async fn until(&self, css: &str) {
+        let ready = async || {
+            self.try_document().await?;
+            let found = self.browser.client().find_all(Locator::Css(css)).await.ok()?;
+            (!found.is_empty()).then_some(())
+        };
+        eventually_async(&format!("{css} in a page"), READY, ready).await;
     }
 
     /// Runs a script in the page.

@@ -16,19 +16,8 @@ use fantoccini::Locator;
 use super::Walk;
 use crate::app::Link;
 use crate::oauth::Place;
-use crate::parts::{READY, eventually_async};
 
 impl Walk {
-    /// Waits until a selector finds something in a page that has loaded; an empty selector never does.
-    async fn until(&self, css: &str) {
-        let ready = async || {
-            self.try_document().await?;
-            let found = self.browser.client().find_all(Locator::Css(css)).await.ok()?;
-            (!found.is_empty()).then_some(())
-        };
-        eventually_async(&format!("{css} in a page"), READY, ready).await;
-    }
-
     /// Signs in at the provider, up to where it asks for consent.
     async fn sign_in(&self, address: &str) {
         self.until("#address").await;

@@ -1,0 +1,68 @@
+//! Processes that die while a code is on show: another one, or the next, shows a fresh code, and that one works.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{House, PHONE, code, settings, until};
+use crate::app::App;
+use crate::parts::eventually_async;
+use crate::parts::postgres::schema;
+use crate::parts::whatsapp::Whatsapp;
+use crate::proofs::nodes::ring;
+use crate::steps::Screen;
+
+/// A dead node is believed dead after a while.
+const MISSED: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_server_killed_while_a_code_is_on_show_shows_a_fresh_one_when_it_is_back() {
+    let mut house = House::start();
+    let link = house.link(json!({})).await;
+    let mut screen = Screen::start(&house.app, &link).await;
+    let dead = code(&mut screen).await;
+    house.app.kill();
+    house.app.run();
+    let fresh = eventually_async("a fresh code", MISSED, async || {
+        let found = code(&mut screen).await;
+        (found != dead).then_some(found)
+    })
+    .await;
+    assert!(house.double.scan(PHONE, &dead).await.is_err(), "what is on nobody's screen links nothing");
+    house.double.scan(PHONE, &fresh).await.expect("a scan");
+    until(&mut screen, "an account", |seen| seen["state"] == "connected").await;
+    assert_eq!(house.app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_nodes_one_talks_and_when_it_dies_the_other_goes_on() {
+    let (double, schema) = (Whatsapp::start(), schema());
+    let (url, ring) = (schema.url(), ring());
+    let own = settings(&double);
+    let start = || {
+        let mut all: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.extend([("DATABASE_URL", url.as_str()), ("KEYS", ring.as_str())]);
+        App::prepared(&all)
+    };
+    let mut first = start();
+    first.run();
+    let mut second = start();
+    second.share_key(&first);
+    second.run();
+    let link = first.link(json!({ "providers": ["WHATSAPP"] })).await;
+    let mut screen = Screen::start(&first, &link).await;
+    let shown = code(&mut screen).await;
+    // The other node shows the same code, and connects to nobody.
+    let mut beside = screen.moved_to(&second, &link);
+    assert_eq!(code(&mut beside).await, shown);
+    assert_eq!(double.log("registration").await.len(), 1);
+    first.kill();
+    let fresh = eventually_async("a fresh code", MISSED, async || {
+        let found = code(&mut beside).await;
+        (found != shown).then_some(found)
+    })
+    .await;
+    double.scan(PHONE, &fresh).await.expect("a scan");
+    until(&mut beside, "an account", |seen| seen["state"] == "connected").await;
+    assert_eq!(second.accounts().await.len(), 1);
+}

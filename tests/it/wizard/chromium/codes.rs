@@ -1,0 +1,102 @@
+//! Codes on the screen, read off it as a camera would and used at the stand-in: with scripts the page follows by itself, and
+//! without them by loading again; on a phone the other way comes first.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Walk, desktop, phone};
+use crate::live::{House, LABEL, PHONE};
+use crate::parts::browser::Look;
+use crate::parts::{READY, eventually_async};
+
+/// What the QR code in a picture says, if there is one.
+fn read(picture: &Path) -> Option<String> {
+    let file = std::io::BufReader::new(std::fs::File::open(picture).expect("a picture"));
+    let mut decoder = png::Decoder::new(file);
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().expect("a picture");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("its size")];
+    let info = reader.next_frame(&mut pixels).expect("its pixels");
+    let (width, samples) = (info.width as usize, info.color_type.samples());
+    let grey = |x: usize, y: usize| pixels[(y * width + x) * samples];
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, info.height as usize, grey);
+    image.detect_grids().first().and_then(|grid| grid.decode().ok()).map(|(_, text)| text)
+}
+
+/// Waits for the code on the screen and scans it with somebody's phone.
+async fn scanned(walk: &Walk, house: &House, name: &str) {
+    walk.until("#live .qr").await;
+    let text = eventually_async("a code that can be read", READY, async || {
+        read(&walk.browser.screenshot(name).await)
+    })
+    .await;
+    house.double.scan(PHONE, &text).await.expect("a scan");
+}
+
+async fn whole_way(look: Look, name: &str) {
+    let house = House::start();
+    let walk = Walk::start(look, name).await;
+    let link = house.link(json!({ "name": "user_1" })).await;
+    walk.browser.goto(&link.url).await;
+    walk.press("submit").await;
+    walk.until("#live .qr").await;
+    walk.says(&["WhatsApp"]).await;
+    walk.see("qr").await;
+    scanned(&walk, &house, &format!("qr-read-{name}")).await;
+    walk.until(".sign-good").await;
+    walk.see("qr-connected").await;
+    assert_eq!(house.app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_code_is_read_off_a_desk_s_screen_and_the_page_goes_on_by_itself() {
+    whole_way(desktop(), "desktop-light").await;
+}
+
+#[tokio::test]
+async fn a_code_is_read_off_a_dark_screen_without_scripts() {
+    whole_way(Look { javascript: false, dark: true, ..desktop() }, "desktop-dark-plain").await;
+}
+
+#[tokio::test]
+async fn a_code_that_is_renewed_takes_the_place_of_the_one_before() {
+    let house = House::with(&[("PROVIDERS__WHATSAPP__TEST_CODE_SECONDS", "4")]);
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    walk.browser.goto(&house.link(json!({})).await.url).await;
+    walk.press("submit").await;
+    walk.until("#live .qr").await;
+    // Something of the page's own that a page loaded anew would not have.
+    walk.run("window.stands = true").await;
+    let first = read(&walk.browser.screenshot("qr-renewed-first").await).expect("a code");
+    let second = eventually_async("another code", READY, async || {
+        read(&walk.browser.screenshot("qr-renewed").await).filter(|text| *text != first)
+    })
+    .await;
+    assert_eq!(walk.run("return window.stands === true").await, true, "only the code was exchanged");
+    house.double.scan(PHONE, &second).await.expect("a scan");
+    walk.until(".sign-good").await;
+}
+
+#[tokio::test]
+async fn on_a_phone_the_code_to_type_comes_first() {
+    let house = House::start();
+    let walk = Walk::start(phone(), "phone-dark").await;
+    walk.browser.goto(&house.link(json!({})).await.url).await;
+    walk.press("submit").await;
+    walk.until("#live .qr").await;
+    walk.see("qr").await;
+    let order = "const at = (css) => document.querySelector(css).getBoundingClientRect();
+        return at('button[value=\"alternative:pairing_code\"]').bottom < at('#live .qr').top";
+    assert_eq!(walk.run(order).await, true);
+    walk.press("alternative:pairing_code").await;
+    walk.see("pairing-phone").await;
+    walk.fill("phone", LABEL).await;
+    walk.press("submit").await;
+    walk.until("#live .typed").await;
+    walk.see("pairing-code").await;
+    let typed = walk.run("return document.querySelector('#live .typed').innerText").await;
+    let typed: String = typed.as_str().expect("a code").split_whitespace().collect();
+    house.double.type_code(PHONE, &typed).await.expect("a typed code");
+    walk.until(".sign-good").await;
+}
