@@ -241,9 +241,11 @@ impl Phone<'_> {
     /// # Errors
     /// When there was no definite answer.
     pub async fn code(&self, place: Place, sent: &Sent, typed: &str) -> Result<Next, Trouble> {
+        if typed.is_empty() {
+            return place.show(Wrong::field("error.code_missing"));
+        }
         let Some(code) = code(sent.way, typed) else {
-            let key = if typed.is_empty() { "error.code_missing" } else { "error.code_invalid" };
-            return place.show(Wrong::field(key));
+            return place.show(Wrong::field("error.code_invalid"));
         };
         let line = Line::open(self.application, self.cx, Some(&sent.session))?;
         let by_mail = (sent.way == Way::Email)

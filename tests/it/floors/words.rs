@@ -21,10 +21,13 @@ const SAME: &[(&str, &str)] = &[
     ("it", "frame.privacy"),
     ("nl", "frame.privacy"),
     ("it", "password.label.normal"),
+    ("de", "field.code"),
+    ("fr", "field.code"),
+    ("nl", "field.code"),
 ];
 
 /// What is called the same in every language.
-const PROPER: &[&str] = &["Google", "Microsoft", "WhatsApp"];
+const PROPER: &[&str] = &["Google", "Microsoft", "Telegram", "WhatsApp"];
 
 /// Words that several providers share.
 const SHARED: &str = "src/providers/oauth/locales";
