@@ -109,13 +109,22 @@ impl Connect {
 
     /// The code that a live step shows, while it works. Where nobody talks any more, somebody begins to.
     pub(super) async fn code_of(&self, attempt: &Attempt, db: &mut Db) -> Result<Option<Code>> {
-        if !db.is_talked_for(attempt).await? {
+        let goes_on = match self.is_ours(attempt) {
+            true => self.talks.all().contains(&attempt.id),
+            false => db.is_talked_for(attempt).await?,
+        };
+        if !goes_on {
             self.talk(&attempt.session_id, &attempt.id);
             return Ok(None);
         }
         let code: Option<Code> = attempt.code.as_ref().map(|code| decode(code)).transpose()?;
         let now = self.now();
         Ok(code.filter(|code| code.expires_at.is_none_or(|at| at > now)))
+    }
+
+    /// Whether this node holds the conversation.
+    fn is_ours(&self, attempt: &Attempt) -> bool {
+        attempt.talks_on.as_deref() == Some(self.node.as_str())
     }
 
     /// Begins once more where a live step is left without anybody who talks.
@@ -125,7 +134,8 @@ impl Connect {
             let Some((_, current, shown)) = self.open(session, attempt, &mut db).await? else {
                 return Ok::<_, Error>(());
             };
-            if shown.step.live && !current.is_busy(self.now()) && !db.is_talked_for(&current).await? {
+            let left = self.is_ours(&current) || !db.is_talked_for(&current).await?;
+            if shown.step.live && !current.is_busy(self.now()) && left {
                 self.talk(session, attempt);
             }
             Ok(())
@@ -179,7 +189,7 @@ impl Connect {
             return Ok(None);
         };
         let talked_for =
-            db.is_talked_for(&attempt).await? && attempt.talks_on.as_deref() != Some(self.node.as_str());
+            !self.is_ours(&attempt) && db.is_talked_for(&attempt).await?;
         drop(db);
         if !shown.step.live || talked_for || attempt.is_busy(self.now()) {
             return Ok(None);
@@ -269,7 +279,7 @@ impl Connect {
         if attempt.is_busy(self.now()) {
             return Ok(Stands::Busy);
         }
-        if !shown.step.live || attempt.talks_on.as_deref() != Some(self.node.as_str()) {
+        if !shown.step.live || !self.is_ours(&attempt) {
             return Ok(Stands::Over);
         }
         if attempt.version == talk.attempt.version {
@@ -287,6 +297,10 @@ impl Connect {
         let mut saving = self.saving(self.settling(&talk.session, talk.attempt.clone(), outcome))?;
         for _ in 0..ROUNDS {
             if self.try_to_settle(&saving).await? {
+                if !is_step {
+                    // Signed in, so that this conversation is over; what follows begins another.
+                    return Ok(false);
+                }
                 let ours = talk.attempt.version + 1;
                 return match self.stands(talk).await? {
                     Stands::Over => Ok(false),

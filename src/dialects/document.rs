@@ -71,7 +71,8 @@ mod tests {
         assert_eq!(listed("Link/properties/status"), upper);
         let statuses = words(&Status::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>());
         assert_eq!(listed("AccountStatus"), statuses);
-        let kinds = [StepKind::Form, StepKind::Choose, StepKind::Redirect, StepKind::Wait];
+        use StepKind::{Choose, Code, Form, Qr, Redirect, Wait};
+        let kinds = [Form, Choose, Redirect, Wait, Qr, Code];
         let kinds = kinds.map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
         assert_eq!(listed("Step/properties/kind"), kinds.into());
         let told = words(&riposte::TOLD.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());

@@ -5,7 +5,7 @@
 use super::error::{Error, Result};
 use super::{Attempt, Db, Tx, Wake};
 use crate::kernel::clock::Millis;
-use crate::kernel::ids::{AttemptId, NodeId};
+use crate::kernel::ids::NodeId;
 use crate::kernel::words::AttemptState;
 
 /// A node that was not heard of for so long talks no more. It is heard of every ten seconds.
@@ -82,22 +82,6 @@ impl Tx {
             return Err(Error::Conflict);
         }
         self.wake(Wake::Attempt(read.id.as_str().to_owned()));
-        Ok(())
-    }
-
-    /// Lets go of a conversation that this node holds.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn leave_conversation(&mut self, id: &AttemptId, node: &NodeId) -> Result<()> {
-        sqlx::query(
-            "UPDATE attempts SET talks_on = NULL, code = NULL, code_version = code_version + 1 \
-             WHERE id = $1 AND talks_on = $2",
-        )
-        .bind(id.as_str())
-        .bind(node.as_str())
-        .execute(self.conn())
-        .await?;
         Ok(())
     }
 }
