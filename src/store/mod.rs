@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod checks;
 mod columns;
+mod conditions;
 mod deliveries;
 mod endpoints;
 mod error;
