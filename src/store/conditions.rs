@@ -36,7 +36,7 @@ mod tests {
     /// How SQLite finds the rows that a statement asks for.
     async fn plan(conn: &mut AnyConnection, sql: String, values: Vec<&str>) -> String {
         let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-        let query = values.into_iter().fold(sqlx::query(explained), |query, value| query.bind(value));
+        let query = values.into_iter().fold(sqlx::query(explained), sqlx::query::Query::bind);
         let rows = query.fetch_all(conn).await.unwrap();
         rows.iter().map(|row| row.get::<String, _>(3)).collect::<Vec<_>>().join("; ")
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::Query;
 use zeroize::Zeroizing;
 
 use super::columns::Columns;
@@ -140,7 +141,7 @@ impl Db {
         let ids: Vec<&str> = ids.collect();
         let head = "SELECT delivery_id, number, at, took, status, problem, answer FROM delivery_tries WHERE delivery_id IN";
         let sql = format!("{head} ({}) ORDER BY delivery_id, number", placeholders(ids.len()));
-        let query = ids.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id));
+        let query = ids.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
         let rows = query.persistent(false).fetch_all(self.conn()).await?;
         let mut tries: HashMap<String, Vec<Try>> = HashMap::new();
         for row in &rows {

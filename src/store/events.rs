@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::Query;
 use zeroize::Zeroizing;
 
 use super::columns::Columns;
@@ -76,7 +77,7 @@ impl Db {
         let ids: Vec<&str> = ids.collect();
         let head = "SELECT id, subject, seq, kind, facts, at FROM events WHERE id IN";
         let sql = format!("{head} ({})", placeholders(ids.len()));
-        let query = ids.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id));
+        let query = ids.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
         let rows = query.persistent(false).fetch_all(self.conn()).await?;
         rows.iter().map(|row| lift_event(row).map(|event| (event.id.to_string(), event))).collect()
     }

@@ -2,6 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::{Query, QueryScalar};
 use zeroize::Zeroizing;
 
 use super::columns::Columns;
@@ -286,8 +287,7 @@ impl Db {
         let (limit, offset) = (values.len() + 1, values.len() + 2);
         let head = select!("");
         let sql = format!("{head}{conditions} ORDER BY id DESC LIMIT ${limit} OFFSET ${offset}");
-        let query =
-            values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value));
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
         let rows = query.bind(filter.limit).bind(filter.offset).fetch_all(self.conn()).await?;
         rows.iter().map(|row| self.lift_session(row)).collect()
     }
@@ -300,7 +300,7 @@ impl Db {
         let whole = SessionFilter { before: None, ..filter.clone() };
         let (conditions, values) = whole.conditions();
         let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM sessions {conditions}"));
-        let query = values.into_iter().fold(sqlx::query_scalar(sql), |query, value| query.bind(value));
+        let query = values.into_iter().fold(sqlx::query_scalar(sql), QueryScalar::bind);
         Ok(query.fetch_one(self.conn()).await?)
     }
 }

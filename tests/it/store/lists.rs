@@ -1,7 +1,7 @@
 //! Lists: orders, filters and pages.
 
 use vestibule::kernel::clock::Millis;
-use vestibule::kernel::ids::{AccountId, ApiKeyId, SessionId};
+use vestibule::kernel::ids::{AccountId, ApiKeyId, DeliveryId, SessionId};
 use vestibule::kernel::random::Random;
 use vestibule::kernel::words::{DeliveryState, Dialect};
 use vestibule::store::{AccountFilter, DeliveryFilter, Error, SessionFilter};
@@ -156,7 +156,7 @@ pub async fn what_a_page_names_is_read_at_once(database: Database) {
     let head = claim(&store, "node", "lane", 1).await.remove(0);
     finish(&store, &head, DeliveryState::Done, now()).await.unwrap();
     let mut db = store.read().await.unwrap();
-    let tries = db.tries_at(ids.iter().map(|id| id.as_str())).await.unwrap();
+    let tries = db.tries_at(ids.iter().map(DeliveryId::as_str)).await.unwrap();
     assert_eq!((tries.len(), tries[ids[0].as_str()].len()), (1, 2));
     let events = db.events_named([head.event_id.as_str(), "unknown"].into_iter()).await.unwrap();
     assert_eq!((events.len(), events[head.event_id.as_str()].seq), (1, 1));
