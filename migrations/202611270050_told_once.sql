@@ -5,3 +5,6 @@ DELETE FROM deliveries WHERE id IN (SELECT d.id FROM deliveries d JOIN deliverie
     ON e.event_id = d.event_id AND e.endpoint_id = d.endpoint_id WHERE e.id < d.id);
 DROP INDEX deliveries_event;
 CREATE UNIQUE INDEX deliveries_event ON deliveries (event_id, endpoint_id);
+
+-- Sessions are listed by name, newest first.
+CREATE INDEX sessions_name ON sessions (name_mark, id);

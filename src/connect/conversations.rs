@@ -188,8 +188,7 @@ impl Connect {
         let Some((session, attempt, shown)) = self.open(session, attempt, &mut db).await? else {
             return Ok(None);
         };
-        let talked_for =
-            !self.is_ours(&attempt) && db.is_talked_for(&attempt).await?;
+        let talked_for = !self.is_ours(&attempt) && db.is_talked_for(&attempt).await?;
         drop(db);
         if !shown.step.live || talked_for || attempt.is_busy(self.now()) {
             return Ok(None);

@@ -12,18 +12,17 @@ use zeroize::Zeroizing;
 
 use super::{Broken, Connect, Error, Result, Turn, decode, encode};
 use crate::kernel::clock::Millis;
-use crate::kernel::ids::{AccountId, DeliveryId, EndpointId};
+use crate::kernel::ids::{AccountId, EndpointId};
 use crate::kernel::secret::Secret;
 use crate::kernel::words::{Dialect, EndpointState};
-use crate::store::{self, Endpoint, Wanted, events_since};
+use crate::store::{Db, Endpoint, Wanted};
 
 /// How many endpoints may stand, of both dialects together: each is looked at whenever something happens.
 pub const MOST_ENDPOINTS: i64 = 100;
 /// How many accounts an endpoint may name.
 const MOST_ACCOUNTS: usize = 500;
-/// How many events one transaction of a replay looks at, and one replay in all.
-const STEP: i64 = 200;
-const MOST_EVENTS: i64 = 20_000;
+/// How many former secrets may sign beside the newest: more are exchanged by somebody who knows what they do.
+const MOST_FORMER: usize = 3;
 
 /// Where an endpoint is called and how, as it is sealed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,8 +36,8 @@ pub struct Target {
     pub headers: Vec<(String, String)>,
     /// What its calls are signed with; `None`: the server's own secret.
     pub secret: Option<Secret>,
-    /// What they are signed with besides, until a time.
-    pub previous: Option<(Secret, Millis)>,
+    /// What they are signed with besides, the newest first, each until a time of its own.
+    pub former: Vec<(Secret, Millis)>,
     /// How its dialect spells what it is told; the dialect's own words.
     pub spelling: Value,
 }
@@ -116,7 +115,7 @@ impl Connect {
             name: new.name,
             headers: new.headers,
             secret: Some(new.secret.unwrap_or_else(|| self.fresh_secret())),
-            previous: None,
+            former: Vec::new(),
             spelling: new.spelling,
         };
         let endpoint = Endpoint {
@@ -151,17 +150,27 @@ impl Connect {
         if made.await? { Ok(view) } else { Err(Error::TooMany("endpoints", MOST_ENDPOINTS)) }
     }
 
-    /// A dialect's endpoints, oldest first: at most [`MOST_ENDPOINTS`].
+    /// A dialect's endpoints, oldest first: `limit` of those behind one of them (its id), after `skip` of them; and how
+    /// many there are in all, at most [`MOST_ENDPOINTS`].
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn endpoints(&self, dialect: Dialect) -> Result<Vec<EndpointView>> {
-        let found = self.store.read().await?.standing_endpoints(dialect).await?;
-        let mut views = Vec::with_capacity(found.len());
-        for endpoint in found {
-            views.push(self.view_endpoint(endpoint).await?);
+    pub async fn endpoints(
+        &self,
+        dialect: Dialect,
+        after: Option<&str>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<(Vec<EndpointView>, usize)> {
+        let mut db = self.store.read().await?;
+        let found = db.standing_endpoints(dialect).await?;
+        let all = found.len();
+        let behind = found.into_iter().filter(|one| after.is_none_or(|after| one.id.as_str() > after));
+        let mut views = Vec::new();
+        for endpoint in behind.skip(skip).take(limit) {
+            views.push(view(&mut db, endpoint).await?);
         }
-        Ok(views)
+        Ok((views, all))
     }
 
     /// One of a dialect's endpoints.
@@ -169,26 +178,10 @@ impl Connect {
     /// # Errors
     /// `NotFound("webhook")`, `Unavailable`.
     pub async fn endpoint(&self, dialect: Dialect, id: &EndpointId) -> Result<EndpointView> {
-        let found = self.store.read().await?.endpoint(id).await?;
+        let mut db = self.store.read().await?;
+        let found = db.endpoint(id).await?;
         let found = found.filter(|one| one.session_id.is_none() && one.dialect == dialect);
-        self.view_endpoint(found.ok_or(Error::NotFound("webhook"))?).await
-    }
-
-    async fn view_endpoint(&self, endpoint: Endpoint) -> Result<EndpointView> {
-        let target = decode(&endpoint.target)?;
-        let accounts = if endpoint.some_accounts {
-            let mut db = self.store.read().await?;
-            let mut known = Vec::new();
-            for id in db.accounts_of_endpoint(&endpoint.id).await? {
-                if let Some(account) = db.account(&id).await? {
-                    known.push((id, account.provider));
-                }
-            }
-            Some(known)
-        } else {
-            None
-        };
-        Ok(EndpointView { endpoint, target, accounts })
+        view(&mut db, found.ok_or(Error::NotFound("webhook"))?).await
     }
 
     /// Changes an endpoint. One that is switched off gets nothing more of what is on its way to it; one that is switched
@@ -254,84 +247,39 @@ impl Connect {
     }
 
     /// Gives an endpoint another secret, `fresh` or one made here. For `overlap` its calls are signed with the former
-    /// one, too. Gives the endpoint with its new secret.
+    /// one, too, and with what was exchanged before for as long as was said then; no overlap ends them all. Gives the
+    /// endpoint with its new secret; with a turn its reply is kept in the same transaction.
     ///
     /// # Errors
-    /// `NotFound("webhook")`, `Conflict` when it changed at the same moment, `Unavailable`.
+    /// `NotFound("webhook")`, `Conflict` when it changed at the same moment or the call lost its turn, `Unavailable`.
     pub async fn rotate_secret(
         &self,
         dialect: Dialect,
         id: &EndpointId,
-        fresh: Option<Secret>,
-        overlap: Duration,
+        (fresh, overlap): (Option<Secret>, Duration),
+        once: Option<(Turn, EndpointReply<'_>)>,
     ) -> Result<EndpointView> {
         let mut view = self.endpoint(dialect, id).await?;
-        let until = self.now().after(overlap);
-        let former = view.target.secret.replace(fresh.unwrap_or_else(|| self.fresh_secret()));
-        view.target.previous = former.map(|former| (former, until)).filter(|_| !overlap.is_zero());
+        let now = self.now();
+        let target = &mut view.target;
+        let replaced = target.secret.replace(fresh.unwrap_or_else(|| self.fresh_secret()));
+        target.former.retain(|(_, until)| *until > now);
+        target.former.splice(0..0, replaced.map(|secret| (secret, now.after(overlap))));
+        target.former.truncate(if overlap.is_zero() { 0 } else { MOST_FORMER });
         view.endpoint.target = encode(&view.target)?;
-        let changed = view.endpoint.clone();
-        self.store.write(changed, |endpoint, tx| Box::pin(tx.update_endpoint(endpoint))).await?;
-        view.endpoint.version += 1;
-        Ok(view)
-    }
-
-    /// Sends an endpoint an event that says nothing, even while it is switched off; what came of it stands in the log.
-    ///
-    /// # Errors
-    /// `NotFound("webhook")`, `Unavailable`.
-    pub async fn test_endpoint(&self, dialect: Dialect, id: &EndpointId) -> Result<DeliveryId> {
-        let view = self.endpoint(dialect, id).await?;
-        let sent = self.store.write(view.endpoint, |endpoint, tx| {
+        let done = once.map(|(turn, reply)| reply(&view).map(|reply| (turn, reply))).transpose()?;
+        let changed = self.store.write((view.endpoint.clone(), done), |(endpoint, done), tx| {
             Box::pin(async move {
-                let event = tx.append_test_event(&endpoint.id).await?;
-                tx.enqueue_past_the_order(&event, endpoint).await
+                tx.update_endpoint(endpoint).await?;
+                match done {
+                    Some((turn, reply)) => turn.finish_alone(reply, tx).await,
+                    None => Ok(()),
+                }
             })
         });
-        match sent.await {
-            Err(store::Error::NotFound) => Err(Error::NotFound("webhook")),
-            sent => Ok(sent?),
-        }
-    }
-
-    /// Sends an endpoint once more, in order, what it wants to know of what happened since a time and is still kept: also
-    /// what it was never told, since it was switched off or did not exist. Gives how many calls that makes, and the time
-    /// to go on from when there was too much for once.
-    ///
-    /// # Errors
-    /// `NotFound("webhook")`, `Invalid` (field `endpoint`) while it is switched off, `Unavailable`.
-    pub async fn recover(
-        &self,
-        dialect: Dialect,
-        id: &EndpointId,
-        since: Millis,
-    ) -> Result<(i64, Option<Millis>)> {
-        let view = self.endpoint(dialect, id).await?;
-        if view.endpoint.state != EndpointState::Enabled {
-            return Err(Error::invalid(
-                "endpoint",
-                "is switched off and would not be called; switch it on first",
-            ));
-        }
-        let mut after = events_since(since).as_str().to_owned();
-        let mut deliveries = 0;
-        for _ in 0..MOST_EVENTS / STEP {
-            let context = (view.endpoint.clone(), after.clone());
-            let step = self
-                .store
-                .write(context, |(endpoint, after), tx| Box::pin(tx.recover_events(endpoint, after, STEP)));
-            let step = step.await?;
-            deliveries += step.deliveries;
-            match step.reached {
-                Some(reached) => after = reached.as_str().to_owned(),
-                None => return Ok((deliveries, None)),
-            }
-        }
-        let last = match after.parse() {
-            Ok(id) => self.store.read().await?.event(&id).await?,
-            Err(_) => None,
-        };
-        Ok((deliveries, last.map(|event| event.at)))
+        changed.await?;
+        view.endpoint.version += 1;
+        Ok(view)
     }
 
     fn check_url(&self, url: &str) -> Result<()> {
@@ -350,16 +298,13 @@ impl Connect {
         if named.len() > MOST_ACCOUNTS {
             return Err(Error::invalid("accounts", format!("must name at most {MOST_ACCOUNTS} accounts")));
         }
-        let mut db = self.store.read().await?;
+        let asked: Vec<AccountId> = named.iter().filter_map(|text| text.parse().ok()).collect();
+        let known = self.store.read().await?.providers_of(&asked).await?;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for text in named {
-            let account = match text.parse() {
-                Ok(id) => db.account(&id).await?,
-                Err(_) => None,
-            };
-            match account {
-                Some(account) if found.iter().any(|(id, _)| *id == account.id) => {}
-                Some(account) => found.push((account.id, account.provider)),
+            match known.iter().find(|(id, _)| id.as_str() == text) {
+                Some(one) if found.contains(one) => {}
+                Some(one) => found.push(one.clone()),
                 None => missing.push(text.chars().take(40).collect::<String>()),
             }
         }
@@ -374,6 +319,13 @@ impl Connect {
     fn fresh_secret(&self) -> Secret {
         Secret::new(format!("whsec_{}", STANDARD.encode(self.random().bytes::<32>())))
     }
+}
+
+async fn view(db: &mut Db, endpoint: Endpoint) -> Result<EndpointView> {
+    let target = decode(&endpoint.target)?;
+    let accounts =
+        if endpoint.some_accounts { Some(db.accounts_of_endpoint(&endpoint.id).await?) } else { None };
+    Ok(EndpointView { endpoint, target, accounts })
 }
 
 fn ids(named: Option<&[(AccountId, String)]>) -> Vec<AccountId> {

@@ -92,6 +92,17 @@ impl Connect {
         }
     }
 
+    /// Ends a turn whose effect stands by itself, with its reply.
+    ///
+    /// # Errors
+    /// `Conflict` when the turn was lost, `Unavailable`.
+    pub async fn keep_reply(&self, turn: Turn, reply: Zeroizing<Vec<u8>>) -> Result<()> {
+        let done = self.store.write((turn, reply), |(turn, reply), tx| {
+            Box::pin(async move { turn.finish_alone(reply, tx).await })
+        });
+        Ok(done.await?)
+    }
+
     /// Gives a turn back that had no effect: the same call may be mended and come again.
     ///
     /// # Errors

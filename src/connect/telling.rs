@@ -71,11 +71,12 @@ impl Connect {
             true => about(&mut db, &event).await?,
             false => About { name: target.name, purpose: None },
         };
-        let previous = target.previous.filter(|(_, until)| *until > self.now()).map(|(secret, _)| secret);
+        let now = self.now();
+        let former = target.former.into_iter().filter(|(_, until)| *until > now).map(|(secret, _)| secret);
         Ok(ToTell::Call(Box::new(Telling {
             url,
             headers: target.headers,
-            secrets: target.secret.into_iter().chain(previous).collect(),
+            secrets: target.secret.into_iter().chain(former).collect(),
             dialect: endpoint.dialect,
             standing,
             spelling: target.spelling,

@@ -1,11 +1,14 @@
 //! Connected accounts. Details (the public part, with the product's name for the person) and secret are the
 //! caller's bytes, each sealed on its own.
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::{Query, QueryScalar};
 use zeroize::Zeroizing;
 
 use super::checks::{self, Hold, Watch};
 use super::columns::Columns;
+use super::conditions::{conditions, placeholders};
 use super::error::{Error, Result};
 use super::{Db, Tx};
 use crate::kernel::clock::Millis;
@@ -75,6 +78,19 @@ pub struct AccountFilter {
     pub offset: i64,
     /// At most this many.
     pub limit: i64,
+}
+
+impl AccountFilter {
+    /// The conditions, and what they compare with.
+    pub(super) fn conditions(&self) -> (String, Vec<&str>) {
+        conditions(&[("name_mark =", self.name_mark.as_deref()), ("id >", self.after.as_deref())])
+    }
+}
+
+/// A row of an account's id and its provider.
+pub(super) fn lift_provider(row: &AnyRow) -> Result<(AccountId, String)> {
+    let mut columns = Columns::of("accounts", row);
+    Ok((columns.word(|id| id.parse().ok())?, columns.text()?))
 }
 
 macro_rules! select {
@@ -170,15 +186,12 @@ impl Db {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn accounts(&mut self, filter: &AccountFilter) -> Result<Vec<Account>> {
-        let rows = sqlx::query(select!(
-            "WHERE ($1 = '' OR name_mark = $1) AND ($2 = '' OR id > $2) ORDER BY id LIMIT $3 OFFSET $4"
-        ))
-        .bind(filter.name_mark.clone().unwrap_or_default())
-        .bind(filter.after.clone().unwrap_or_default())
-        .bind(filter.limit)
-        .bind(filter.offset)
-        .fetch_all(self.conn())
-        .await?;
+        let (conditions, values) = filter.conditions();
+        let (limit, offset) = (values.len() + 1, values.len() + 2);
+        let head = select!("");
+        let sql = format!("{head}{conditions} ORDER BY id LIMIT ${limit} OFFSET ${offset}");
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
+        let rows = query.bind(filter.limit).bind(filter.offset).fetch_all(self.conn()).await?;
         rows.iter().map(|row| self.lift_account(row)).collect()
     }
 
@@ -187,11 +200,22 @@ impl Db {
     /// # Errors
     /// `Unavailable`.
     pub async fn count_accounts(&mut self, filter: &AccountFilter) -> Result<i64> {
-        let count = sqlx::query_scalar("SELECT COUNT(*) FROM accounts WHERE ($1 = '' OR name_mark = $1)")
-            .bind(filter.name_mark.clone().unwrap_or_default())
-            .fetch_one(self.conn())
-            .await?;
-        Ok(count)
+        let whole = AccountFilter { after: None, ..filter.clone() };
+        let (conditions, values) = whole.conditions();
+        let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM accounts {conditions}"));
+        let query = values.into_iter().fold(sqlx::query_scalar(sql), QueryScalar::bind);
+        Ok(query.fetch_one(self.conn()).await?)
+    }
+
+    /// Those of these accounts that there are, each with its provider.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn providers_of(&mut self, ids: &[AccountId]) -> Result<Vec<(AccountId, String)>> {
+        let sql = format!("SELECT id, provider FROM accounts WHERE id IN ({})", placeholders(ids.len()));
+        let query = ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.as_str()));
+        let rows = query.persistent(false).fetch_all(self.conn()).await?;
+        rows.iter().map(lift_provider).collect()
     }
 }
 

@@ -1,10 +1,15 @@
 //! Deliveries: one event on its way to one endpoint, and the tries at it. How they are claimed, lane by lane, is in
 //! `lanes.rs`.
 
+use std::collections::HashMap;
+
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::Query;
 use zeroize::Zeroizing;
 
 use super::columns::Columns;
+use super::conditions::placeholders;
 use super::error::{Error, Result};
 use super::{Db, Tx, Wake};
 use crate::kernel::clock::Millis;
@@ -125,28 +130,37 @@ impl Db {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn tries(&mut self, id: &DeliveryId) -> Result<Vec<Try>> {
-        let rows = sqlx::query(
-            "SELECT number, at, took, status, problem, answer FROM delivery_tries WHERE delivery_id = $1 ORDER BY number",
-        )
-        .bind(id.as_str())
-        .fetch_all(self.conn())
-        .await?;
-        let lift = |row: &AnyRow| {
+        Ok(self.tries_at([id.as_str()].into_iter()).await?.remove(id.as_str()).unwrap_or_default())
+    }
+
+    /// The tries at each of these deliveries, in order.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn tries_at(&mut self, ids: impl Iterator<Item = &str>) -> Result<HashMap<String, Vec<Try>>> {
+        let ids: Vec<&str> = ids.collect();
+        let head = "SELECT delivery_id, number, at, took, status, problem, answer FROM delivery_tries WHERE delivery_id IN";
+        let sql = format!("{head} ({}) ORDER BY delivery_id, number", placeholders(ids.len()));
+        let query = ids.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
+        let rows = query.persistent(false).fetch_all(self.conn()).await?;
+        let mut tries: HashMap<String, Vec<Try>> = HashMap::new();
+        for row in &rows {
             let mut columns = Columns::of(TRIES, row);
-            let number = columns.int()?;
-            Ok(Try {
+            let (id, number) = (columns.text()?, columns.int()?);
+            let one = Try {
                 number,
                 at: columns.time()?,
                 took: columns.int()?,
                 status: columns.maybe_int()?,
                 problem: columns.maybe_text()?,
                 answer: match columns.maybe_bytes()? {
-                    Some(sealed) => Some(self.open(TRIES, ANSWER, id.as_str(), number, &sealed)?.to_vec()),
+                    Some(sealed) => Some(self.open(TRIES, ANSWER, &id, number, &sealed)?.to_vec()),
                     None => None,
                 },
-            })
-        };
-        rows.iter().map(lift).collect()
+            };
+            tries.entry(id).or_default().push(one);
+        }
+        Ok(tries)
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
 
+use super::accounts::lift_provider;
 use super::columns::Columns;
 use super::error::{Error, Result};
 use super::{Db, Event, Tx};
@@ -171,18 +172,19 @@ impl Db {
         Ok(sqlx::query_scalar(all).fetch_one(self.conn()).await?)
     }
 
-    /// The accounts that an endpoint names, those among them that were deleted included.
+    /// The accounts that an endpoint names and that there are, each with its provider.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn accounts_of_endpoint(&mut self, id: &EndpointId) -> Result<Vec<AccountId>> {
+    pub async fn accounts_of_endpoint(&mut self, id: &EndpointId) -> Result<Vec<(AccountId, String)>> {
         let rows = sqlx::query(
-            "SELECT account_id FROM endpoint_accounts WHERE endpoint_id = $1 ORDER BY account_id",
+            "SELECT a.id, a.provider FROM endpoint_accounts n JOIN accounts a ON a.id = n.account_id \
+             WHERE n.endpoint_id = $1 ORDER BY a.id",
         )
         .bind(id.as_str())
         .fetch_all(self.conn())
         .await?;
-        rows.iter().map(|row| Columns::of("endpoint_accounts", row).word(|id| id.parse().ok())).collect()
+        rows.iter().map(lift_provider).collect()
     }
 
     /// Whether an endpoint hears of this account, or of what concerns none.

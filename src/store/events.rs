@@ -1,12 +1,15 @@
 //! The outbox: facts about sessions and accounts, written in the transaction that made them true, which also puts them
 //! on their way to the endpoints that want them. Each subject numbers its own events, so order needs no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::Query;
 use zeroize::Zeroizing;
 
 use super::columns::Columns;
+use super::conditions::placeholders;
 use super::error::{Error, Result};
 use super::{Db, Endpoint, Tx, Wake};
 use crate::kernel::clock::Millis;
@@ -64,6 +67,19 @@ impl Db {
             .fetch_optional(self.conn())
             .await?;
         found.as_ref().map(lift_event).transpose()
+    }
+
+    /// The events with these ids.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn events_named(&mut self, ids: impl Iterator<Item = &str>) -> Result<HashMap<String, Event>> {
+        let ids: Vec<&str> = ids.collect();
+        let head = "SELECT id, subject, seq, kind, facts, at FROM events WHERE id IN";
+        let sql = format!("{head} ({})", placeholders(ids.len()));
+        let query = ids.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
+        let rows = query.persistent(false).fetch_all(self.conn()).await?;
+        rows.iter().map(|row| lift_event(row).map(|event| (event.id.to_string(), event))).collect()
     }
 
     /// What was known of the account when it was deleted, where that is what the event tells.

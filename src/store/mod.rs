@@ -11,6 +11,8 @@ mod audit;
 mod backup;
 mod checks;
 mod columns;
+
+mod conditions;
 mod conversations;
 mod deliveries;
 mod due;

@@ -5,8 +5,9 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use super::columns::Columns;
+use super::conditions::conditions;
 use super::deliveries::select;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::{Db, Delivery, Endpoint, Event, Tx, Wake};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::{DeliveryId, EndpointId, EventId, SessionId};
@@ -32,21 +33,13 @@ pub struct DeliveryFilter {
 
 impl DeliveryFilter {
     /// The conditions, and what they compare with.
-    fn conditions(&self) -> (String, Vec<&str>) {
-        let all = [
+    pub(super) fn conditions(&self) -> (String, Vec<&str>) {
+        conditions(&[
             ("state =", self.state.map(DeliveryState::as_str)),
             ("subject =", self.subject.as_deref()),
             ("endpoint_id =", self.endpoint.as_ref().map(EndpointId::as_str)),
             ("id <", self.before.as_deref()),
-        ];
-        let (mut sql, mut values) = ("WHERE 1 = 1".to_owned(), Vec::new());
-        for (condition, value) in all {
-            if let Some(value) = value {
-                values.push(value);
-                sql.push_str(&format!(" AND {condition} ${}", values.len()));
-            }
-        }
-        (sql, values)
+        ])
     }
 }
 
@@ -132,13 +125,21 @@ impl Tx {
     /// delivery that exists keeps its id and its place in the order, others are made. Those under way stay as they are.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupt`.
+    /// `NotFound` when the endpoint was deleted, `Unavailable`, `Corrupt`.
     pub async fn recover_events(
         &mut self,
         endpoint: &Endpoint,
         after: &str,
         limit: i64,
     ) -> Result<Recovered> {
+        // One replay of an endpoint at a time: two that write the same deliveries would wait for each other.
+        let locked = sqlx::query("UPDATE endpoints SET seq = seq WHERE id = $1")
+            .bind(endpoint.id.as_str())
+            .execute(self.conn())
+            .await?;
+        if locked.rows_affected() == 0 {
+            return Err(Error::NotFound);
+        }
         let events = self.events_after(after, limit).await?;
         let full = i64::try_from(events.len()).is_ok_and(|found| found == limit);
         let reached = events.last().filter(|_| full).map(|event| event.id.clone());

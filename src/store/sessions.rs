@@ -1,9 +1,12 @@
 //! Sessions: what a link stands for. The request's bytes are the caller's business and sealed.
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::{Query, QueryScalar};
 use zeroize::Zeroizing;
 
 use super::columns::Columns;
+use super::conditions::conditions;
 use super::error::{Error, Result};
 use super::{Db, Tx};
 use crate::kernel::clock::Millis;
@@ -173,6 +176,17 @@ pub struct SessionFilter {
     pub limit: i64,
 }
 
+impl SessionFilter {
+    /// The conditions, and what they compare with.
+    pub(super) fn conditions(&self) -> (String, Vec<&str>) {
+        conditions(&[
+            ("dialect =", self.dialect.map(Dialect::as_str)),
+            ("name_mark =", self.name_mark.as_deref()),
+            ("id <", self.before.as_deref()),
+        ])
+    }
+}
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
@@ -269,17 +283,12 @@ impl Db {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn sessions(&mut self, filter: &SessionFilter) -> Result<Vec<Session>> {
-        let rows = sqlx::query(select!(
-            "WHERE ($1 = '' OR dialect = $1) AND ($2 = '' OR name_mark = $2) AND ($3 = '' OR id < $3) \
-             ORDER BY id DESC LIMIT $4 OFFSET $5"
-        ))
-        .bind(filter.dialect.map_or("", Dialect::as_str))
-        .bind(filter.name_mark.clone().unwrap_or_default())
-        .bind(filter.before.clone().unwrap_or_default())
-        .bind(filter.limit)
-        .bind(filter.offset)
-        .fetch_all(self.conn())
-        .await?;
+        let (conditions, values) = filter.conditions();
+        let (limit, offset) = (values.len() + 1, values.len() + 2);
+        let head = select!("");
+        let sql = format!("{head}{conditions} ORDER BY id DESC LIMIT ${limit} OFFSET ${offset}");
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
+        let rows = query.bind(filter.limit).bind(filter.offset).fetch_all(self.conn()).await?;
         rows.iter().map(|row| self.lift_session(row)).collect()
     }
 
@@ -288,14 +297,11 @@ impl Db {
     /// # Errors
     /// `Unavailable`.
     pub async fn count_sessions(&mut self, filter: &SessionFilter) -> Result<i64> {
-        let count = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM sessions WHERE ($1 = '' OR dialect = $1) AND ($2 = '' OR name_mark = $2)",
-        )
-        .bind(filter.dialect.map_or("", Dialect::as_str))
-        .bind(filter.name_mark.clone().unwrap_or_default())
-        .fetch_one(self.conn())
-        .await?;
-        Ok(count)
+        let whole = SessionFilter { before: None, ..filter.clone() };
+        let (conditions, values) = whole.conditions();
+        let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM sessions {conditions}"));
+        let query = values.into_iter().fold(sqlx::query_scalar(sql), QueryScalar::bind);
+        Ok(query.fetch_one(self.conn()).await?)
     }
 }
 

@@ -18,6 +18,9 @@ use crate::connect::{
     Connect, CreatedSession, EndpointReply, EndpointView, Error, NewEndpoint, NewSession, Once, Repeat, Turn,
 };
 use crate::dialects::envelope::Kind;
+use crate::kernel::ids::EndpointId;
+use crate::kernel::secret::Secret;
+use crate::kernel::words::Dialect;
 
 type Answer = Result<Response, Refused>;
 
@@ -135,6 +138,46 @@ where
             Err(caller.refuse(Kind::IdempotencyKeyReused.detail(detail)))
         }
     }
+}
+
+/// Replies to a call whose effect stands; with a turn, the reply is kept. Of an effect that is there without its reply
+/// (the server died between the two) a call that comes again has it once more.
+pub(super) async fn kept(
+    web: &Web,
+    caller: &Caller,
+    turn: Option<Turn>,
+    status: StatusCode,
+    said: &Value,
+) -> Answer {
+    if let Some(turn) = turn {
+        let bytes = serde_json::to_vec(said)
+            .map(Zeroizing::new)
+            .map_err(|error| caller.fail(Error::Internal(format!("writing a reply: {error}")), &PLAIN))?;
+        web.connect.keep_reply(turn, bytes).await.map_err(|error| caller.fail(error, &PLAIN))?;
+    }
+    Ok(reply(status, said))
+}
+
+/// Gives an endpoint another secret and replies with what `words` makes of it; with a turn, the reply is kept.
+pub(super) async fn rotate_secret(
+    web: &Web,
+    caller: &Caller,
+    (dialect, id): (Dialect, &EndpointId),
+    asked: (Option<Secret>, Duration),
+    turn: Option<Turn>,
+    (spelling, words): (&Spelling, &(dyn Fn(&str) -> Value + Send + Sync)),
+) -> Answer {
+    let said =
+        |view: &EndpointView| words(view.target.secret.as_ref().map(Secret::reveal).unwrap_or_default());
+    let bytes = |view: &EndpointView| {
+        let bytes = serde_json::to_vec(&said(view));
+        bytes.map(Zeroizing::new).map_err(|error| Error::Internal(format!("writing a reply: {error}")))
+    };
+    let once = turn.map(|turn| (turn, &bytes as EndpointReply<'_>));
+    let rotated = web.connect.rotate_secret(dialect, id, asked, once).await;
+    let rotated = rotated.map_err(|error| caller.fail(error, spelling))?;
+    tracing::info!(endpoint.id = %id, key.id = %caller.key, "an endpoint's secret was exchanged");
+    Ok(reply(StatusCode::OK, &said(&rotated)))
 }
 
 /// Makes a session and replies with what `words` makes of it; with a turn, the reply is kept.

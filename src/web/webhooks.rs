@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
+use axum::routing::{get, patch, post};
 use serde_json::Value;
 
 use super::Web;
@@ -12,7 +12,7 @@ use super::api::{Caller, Refused, json_body, reply};
 use super::extract::Segment;
 use super::postpress::{Answer, Params, SPELLING, page};
 use super::repeats;
-use crate::connect::{DeliveryQuery, DeliveryView, EndpointView, Error, NewEndpoint, Wanted};
+use crate::connect::{DeliveryQuery, DeliveryView, EndpointChange, EndpointView, Error, NewEndpoint, Wanted};
 use crate::dialects::calls;
 use crate::dialects::envelope::Kind;
 use crate::dialects::postpress as words;
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Web> {
     let api = || {
         Router::new()
             .route("/webhooks", get(list).post(create))
-            .route("/webhooks/{id}", delete(remove))
+            .route("/webhooks/{id}", patch(change).delete(remove))
             .route("/webhooks/{id}/secret", post(rotate))
             .route("/webhooks/{id}/replay", post(replay))
             .route("/webhooks/deliveries", get(log))
@@ -66,12 +66,35 @@ fn secret(made: &EndpointView) -> &str {
 
 async fn list(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {
     let page = page(&caller, &params)?;
-    let mut found = web.connect.endpoints(DIALECT).await.map_err(|error| caller.fail(error, &SPELLING))?;
-    if let Some(last) = &page.last_id {
-        found.retain(|view| view.endpoint.id.as_str() > last.as_str());
-    }
+    let limit = usize::try_from(page.limit).unwrap_or(0) + 1;
+    let found = web.connect.endpoints(DIALECT, page.last_id.as_deref(), 0, limit).await;
+    let (mut found, _) = found.map_err(|error| caller.fail(error, &SPELLING))?;
     let cursor = words::next_cursor(&mut found, page.limit, |view| view.endpoint.id.to_string());
     Ok(reply(StatusCode::OK, &words::webhook_list(found.iter().map(webhook).collect(), cursor)))
+}
+
+/// `PATCH /v1/webhooks/{id}`: what is not given stays.
+async fn change(
+    State(web): State<Web>,
+    caller: Caller,
+    Segment(id): Segment,
+    request: Request<Body>,
+) -> Answer {
+    let id = webhook_id(&caller, &id)?;
+    let body = json_body(&caller.request, request).await?;
+    let asked = words::read_webhook_change(&body).map_err(|envelope| caller.refuse(envelope))?;
+    web.notice(&asked.unknown);
+    let change = EndpointChange {
+        url: asked.url,
+        name: asked.name,
+        headers: asked.headers,
+        accounts: asked.account_ids,
+        enabled: asked.enabled,
+        wanted: None,
+    };
+    let view = web.connect.update_endpoint(DIALECT, &id, change).await;
+    let view = view.map_err(|error| caller.fail(error, &SPELLING))?;
+    Ok(reply(StatusCode::OK, &webhook(&view)))
 }
 
 async fn remove(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
@@ -86,15 +109,18 @@ async fn rotate(
     Segment(id): Segment,
     request: Request<Body>,
 ) -> Answer {
-    let id = webhook_id(&caller, &id)?;
-    let body = json_body(&caller.request, request).await?;
-    let (fresh, overlap, unknown) =
-        calls::read_secret(&body, "overlap_hours").map_err(|envelope| caller.refuse(envelope))?;
-    web.notice(&unknown);
-    let rotated = web.connect.rotate_secret(DIALECT, &id, fresh.map(Secret::new), overlap).await;
-    let rotated = rotated.map_err(|error| caller.fail(error, &SPELLING))?;
-    tracing::info!(endpoint.id = %id, key.id = %caller.key, "an endpoint's secret was exchanged");
-    Ok(reply(StatusCode::OK, &words::secret_rotated(id.as_str(), secret(&rotated))))
+    let (web, caller) = (&web, &caller);
+    let id = webhook_id(caller, &id)?;
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::OK, |body, way| async move {
+        let (fresh, overlap, unknown) =
+            calls::read_secret(&body, "overlap_hours").map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&unknown);
+        let words = |secret: &str| words::secret_rotated(id.as_str(), secret);
+        let asked = (fresh.map(Secret::new), overlap);
+        repeats::rotate_secret(web, caller, (DIALECT, &id), asked, way.turn(), (&SPELLING, &words)).await
+    })
+    .await
 }
 
 async fn replay(
@@ -103,13 +129,18 @@ async fn replay(
     Segment(id): Segment,
     request: Request<Body>,
 ) -> Answer {
-    let id = webhook_id(&caller, &id)?;
-    let body = json_body(&caller.request, request).await?;
-    let (since, unknown) = calls::read_since(&body).map_err(|envelope| caller.refuse(envelope))?;
-    web.notice(&unknown);
-    let replayed = web.connect.recover(DIALECT, &id, since).await;
-    let (deliveries, more) = replayed.map_err(|error| caller.fail(error, &SPELLING))?;
-    Ok(reply(StatusCode::OK, &words::webhook_replayed(deliveries, more)))
+    let (web, caller) = (&web, &caller);
+    let id = webhook_id(caller, &id)?;
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::OK, |body, way| async move {
+        let (since, unknown) = calls::read_since(&body).map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&unknown);
+        let replayed = web.connect.recover(DIALECT, &id, since).await;
+        let (deliveries, more) = replayed.map_err(|error| caller.fail(error, &SPELLING))?;
+        repeats::kept(web, caller, way.turn(), StatusCode::OK, &words::webhook_replayed(deliveries, more))
+            .await
+    })
+    .await
 }
 
 async fn log(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {

@@ -118,7 +118,8 @@ impl Caller {
             time_limit: CALL,
             size_limit: KEPT,
         };
-        match self.egress.send(request).await {
+        // Once the head is there it was answered; trouble with the body only cuts what is kept of it.
+        match self.egress.call(request).await {
             Ok(answer) => {
                 *wish = retry_after(&answer.headers, self.connect.clock().now());
                 tried.status = Some(i64::from(answer.status.as_u16()));

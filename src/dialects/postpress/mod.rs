@@ -22,5 +22,6 @@ pub use page::{Page, next_cursor, read_page};
 pub use status::{Telling, content_type, webhook_body};
 pub use tags::{account_type, link_tag, slugs};
 pub use webhooks::{
-    WebhookRequest, WebhookWords, read_webhook, webhook, webhook_created, webhook_deleted, webhook_list,
+    WebhookChange, WebhookRequest, WebhookWords, read_webhook, read_webhook_change, webhook, webhook_created,
+    webhook_deleted, webhook_list,
 };

@@ -159,6 +159,50 @@ pub fn read_webhook(body: &Value) -> Result<WebhookRequest, Envelope> {
     Ok(request)
 }
 
+/// A read change of a webhook; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookChange {
+    /// The URL.
+    pub url: Option<String>,
+    /// What its owner calls it; `Some(None)` takes the name away.
+    pub name: Option<Option<String>>,
+    /// Headers that go along with every call.
+    pub headers: Option<Vec<(String, String)>>,
+    /// The accounts; `Some(None)`: all.
+    pub account_ids: Option<Option<Vec<String>>>,
+    /// Whether it is called.
+    pub enabled: Option<bool>,
+    /// Fields that mean nothing here.
+    pub unknown: Vec<String>,
+}
+
+/// Reads the body of `PATCH /v1/webhooks/{id}`.
+///
+/// # Errors
+/// One envelope that names every bad field with its rule.
+pub fn read_webhook_change(body: &Value) -> Result<WebhookChange, Envelope> {
+    let mut fields = Fields::of(body)?;
+    let taken_away = |name: &str| body.get(name).is_some_and(Value::is_null);
+    let url = fields.url("request_url");
+    let name = fields.text("name", 200).map(|name| Some(name.to_owned()));
+    let given = fields.value("headers").is_some();
+    let headers = pairs(&mut fields, "headers", ("key", "value"));
+    if let Some(rule) = wrong_headers(&headers) {
+        fields.broken("headers", &rule);
+    }
+    let account_ids = texts(&mut fields, "account_ids", 500).map(Some);
+    let mut change = WebhookChange {
+        url,
+        name: name.or(taken_away("name").then_some(None)),
+        headers: given.then_some(headers),
+        account_ids: account_ids.or(taken_away("account_ids").then_some(None)),
+        enabled: fields.boolean("enabled"),
+        unknown: Vec::new(),
+    };
+    change.unknown = fields.end()?;
+    Ok(change)
+}
+
 /// The events that were asked for, and what they stand for.
 fn read_events(fields: &mut Fields<'_>, of_links: bool) -> (Vec<String>, Vec<Wanted>) {
     let named = texts(fields, "events", 50).unwrap_or_default();
@@ -295,6 +339,24 @@ mod tests {
         let mut body = json!({ "request_url": "https://app.example.com/hook", "source": "account_status" });
         change(&mut body);
         read_webhook(&body)
+    }
+
+    #[test]
+    fn a_change_tells_nothing_given_from_taken_away_and_names_every_bad_field() {
+        let nothing = read_webhook_change(&json!({})).unwrap();
+        assert_eq!((nothing.url, nothing.name, nothing.headers), (None, None, None));
+        assert_eq!((nothing.account_ids, nothing.enabled), (None, None));
+        let change =
+            json!({ "enabled": true, "name": null, "account_ids": null, "headers": [], "source": "x" });
+        let read = read_webhook_change(&change).unwrap();
+        assert_eq!((read.name, read.headers), (Some(None), Some(Vec::new())));
+        assert_eq!((read.account_ids, read.enabled), (Some(None), Some(true)));
+        assert_eq!(read.unknown, ["source"], "what it tells of stays");
+        let odd = json!({ "request_url": "x", "enabled": "perhaps", "account_ids": 5, "headers": [{}] });
+        let told = format!("{:?}", read_webhook_change(&odd).unwrap_err());
+        for field in ["request_url", "enabled", "account_ids", "headers"] {
+            assert!(told.contains(field), "{field}: {told}");
+        }
     }
 
     #[test]

@@ -51,11 +51,11 @@ fn wanted(kinds: Vec<EventKind>) -> Vec<Wanted> {
 /// `GET /webhooks/endpoints`: oldest first, `page`, `limit`.
 pub(super) async fn list(State(web): State<Web>, caller: Caller, Query(params): Params) -> Answer {
     let (told, page) = paged(&caller, &params)?;
-    let found = web.connect.endpoints(DIALECT).await.map_err(|error| caller.fail(error, &SPELLING))?;
     let (skip, limit) = (usize::try_from((page.number - 1) * page.limit), usize::try_from(page.limit));
-    let shown = found.iter().skip(skip.unwrap_or(usize::MAX)).take(limit.unwrap_or(0));
-    let items = shown.map(|view| endpoint(view, None)).collect();
-    let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    let found = web.connect.endpoints(DIALECT, None, skip.unwrap_or(usize::MAX), limit.unwrap_or(0)).await;
+    let (found, total) = found.map_err(|error| caller.fail(error, &SPELLING))?;
+    let items = found.iter().map(|view| endpoint(view, None)).collect();
+    let total = i64::try_from(total).unwrap_or(i64::MAX);
     Ok(reply(StatusCode::OK, &words::endpoint_list(items, told, total)))
 }
 
@@ -98,11 +98,21 @@ pub(super) async fn delete(State(web): State<Web>, caller: Caller, Segment(id): 
 }
 
 /// `POST /webhooks/endpoints/{id}/test`: sends `webhook.test`; what came of it stands in the log.
-pub(super) async fn test(State(web): State<Web>, caller: Caller, Segment(id): Segment) -> Answer {
-    let id = endpoint_id(&caller, &id)?;
-    let sent =
-        web.connect.test_endpoint(DIALECT, &id).await.map_err(|error| caller.fail(error, &SPELLING))?;
-    Ok(reply(StatusCode::OK, &words::on_its_way(sent.as_str())))
+pub(super) async fn test(
+    State(web): State<Web>,
+    caller: Caller,
+    Segment(id): Segment,
+    request: Request<Body>,
+) -> Answer {
+    let (web, caller) = (&web, &caller);
+    let id = endpoint_id(caller, &id)?;
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::OK, |_, way| async move {
+        let sent = web.connect.test_endpoint(DIALECT, &id).await;
+        let sent = sent.map_err(|error| caller.fail(error, &SPELLING))?;
+        repeats::kept(web, caller, way.turn(), StatusCode::OK, &words::on_its_way(sent.as_str())).await
+    })
+    .await
 }
 
 /// `POST /webhooks/endpoints/{id}/secret`: another secret, shown this once; for a while the former one signs, too.
@@ -112,16 +122,18 @@ pub(super) async fn rotate(
     Segment(id): Segment,
     request: Request<Body>,
 ) -> Answer {
-    let id = endpoint_id(&caller, &id)?;
-    let body = json_body(&caller.request, request).await?;
-    let (fresh, overlap, unknown) =
-        read_secret(&body, "overlapHours").map_err(|envelope| caller.refuse(envelope))?;
-    web.notice(&unknown);
-    let rotated = web.connect.rotate_secret(DIALECT, &id, fresh.map(Secret::new), overlap).await;
-    let rotated = rotated.map_err(|error| caller.fail(error, &SPELLING))?;
-    tracing::info!(endpoint.id = %id, key.id = %caller.key, "an endpoint's secret was exchanged");
-    let secret = rotated.target.secret.as_ref().map(Secret::reveal).unwrap_or_default();
-    Ok(reply(StatusCode::OK, &words::secret_rotated(id.as_str(), secret)))
+    let (web, caller) = (&web, &caller);
+    let id = endpoint_id(caller, &id)?;
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::OK, |body, way| async move {
+        let (fresh, overlap, unknown) =
+            read_secret(&body, "overlapHours").map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&unknown);
+        let words = |secret: &str| words::secret_rotated(id.as_str(), secret);
+        let asked = (fresh.map(Secret::new), overlap);
+        repeats::rotate_secret(web, caller, (DIALECT, &id), asked, way.turn(), (&SPELLING, &words)).await
+    })
+    .await
 }
 
 /// `POST /webhooks/endpoints/{id}/replay`: once more what happened since a time.
@@ -131,13 +143,17 @@ pub(super) async fn replay(
     Segment(id): Segment,
     request: Request<Body>,
 ) -> Answer {
-    let id = endpoint_id(&caller, &id)?;
-    let body = json_body(&caller.request, request).await?;
-    let (since, unknown) = read_since(&body).map_err(|envelope| caller.refuse(envelope))?;
-    web.notice(&unknown);
-    let replayed = web.connect.recover(DIALECT, &id, since).await;
-    let (deliveries, more) = replayed.map_err(|error| caller.fail(error, &SPELLING))?;
-    Ok(reply(StatusCode::OK, &words::replayed(deliveries, more)))
+    let (web, caller) = (&web, &caller);
+    let id = endpoint_id(caller, &id)?;
+    let key = repeats::key(caller, request.headers())?;
+    repeats::once(web, caller, key, request, StatusCode::OK, |body, way| async move {
+        let (since, unknown) = read_since(&body).map_err(|envelope| caller.refuse(envelope))?;
+        web.notice(&unknown);
+        let replayed = web.connect.recover(DIALECT, &id, since).await;
+        let (deliveries, more) = replayed.map_err(|error| caller.fail(error, &SPELLING))?;
+        repeats::kept(web, caller, way.turn(), StatusCode::OK, &words::replayed(deliveries, more)).await
+    })
+    .await
 }
 
 fn endpoint_id(caller: &Caller, text: &str) -> Result<EndpointId, Refused> {

@@ -42,10 +42,14 @@ async fn postpress(book: &mut Book, app: &App, schema: &Schema, sink: &Sink) {
     let id = list["items"][0]["id"].as_str().expect("an id").to_owned();
     book.ask(app, "listWebhooks", 400, Ask { query: "?limit=0", ..plain.clone() }).await;
     let at = Ask { values: &[&id], ..plain.clone() };
-    book.ask(app, "rotateWebhookSecret", 200, at.clone()).await;
+    book.ask(app, "changeWebhook", 200, Ask { body: r#"{"enabled":true}"#, ..at.clone() }).await;
+    book.ask(app, "changeWebhook", 400, Ask { body: r#"{"request_url":"x"}"#, ..at.clone() }).await;
+    let (secret, longer) = (r#"{"overlap_hours":1}"#, r#"{"overlap_hours":2}"#);
+    again(book, app, schema, "rotateWebhookSecret", &[&id], secret, longer).await;
     book.ask(app, "rotateWebhookSecret", 400, Ask { body: r#"{"secret":"short"}"#, ..at.clone() }).await;
     let since = r#"{"since":"2026-01-01T00:00:00.000Z"}"#;
-    book.ask(app, "replayWebhook", 200, Ask { body: since, ..at.clone() }).await;
+    let later = r#"{"since":"2026-01-02T00:00:00.000Z"}"#;
+    again(book, app, schema, "replayWebhook", &[&id], since, later).await;
     book.ask(app, "replayWebhook", 400, at.clone()).await;
     let log = eventually_async("a delivery", READY, async || {
         let reply = app.api("GET", "/v1/webhooks/deliveries?status=done", None).await.json();
@@ -56,7 +60,12 @@ async fn postpress(book: &mut Book, app: &App, schema: &Schema, sink: &Sink) {
     book.ask(app, "listDeliveries", 400, Ask { query: "?status=odd", ..plain.clone() }).await;
     book.ask(app, "replayDelivery", 200, Ask { values: &[&log], ..plain.clone() }).await;
     book.ask(app, "replayDelivery", 404, Ask { values: &[NO_DELIVERY], ..plain.clone() }).await;
-    for (operation, body) in [("rotateWebhookSecret", ""), ("replayWebhook", since), ("deleteWebhook", "")] {
+    for (operation, body) in [
+        ("changeWebhook", "{}"),
+        ("rotateWebhookSecret", ""),
+        ("replayWebhook", since),
+        ("deleteWebhook", ""),
+    ] {
         book.ask(app, operation, 404, Ask { values: &[NO_ENDPOINT], body, ..plain.clone() }).await;
     }
     book.ask(app, "deleteWebhook", 200, at).await;
@@ -79,13 +88,17 @@ async fn riposte(book: &mut Book, app: &App, schema: &Schema, sink: &Sink) {
     book.ask(app, "readEndpoint", 200, at.clone()).await;
     book.ask(app, "changeEndpoint", 200, Ask { body: r#"{"description":"mine"}"#, ..at.clone() }).await;
     book.ask(app, "changeEndpoint", 400, Ask { body: r#"{"url":"x"}"#, ..at.clone() }).await;
+    again(book, app, schema, "testEndpoint", &[&id], "", r#"{"other":true}"#).await;
+    book.ask(app, "testEndpoint", 400, Ask { body: "{", ..at.clone() }).await;
     let sent = book.ask(app, "testEndpoint", 200, at.clone()).await.json();
     let sent = sent["deliveryId"].as_str().expect("a delivery").to_owned();
     sink.wait_for(1, READY).await;
-    book.ask(app, "rotateEndpointSecret", 200, at.clone()).await;
+    let (secret, longer) = (r#"{"overlapHours":1}"#, r#"{"overlapHours":2}"#);
+    again(book, app, schema, "rotateEndpointSecret", &[&id], secret, longer).await;
     book.ask(app, "rotateEndpointSecret", 400, Ask { body: r#"{"secret":"short"}"#, ..at.clone() }).await;
     let since = r#"{"since":"2026-01-01T00:00:00.000Z"}"#;
-    book.ask(app, "replayEndpoint", 200, Ask { body: since, ..at.clone() }).await;
+    let later = r#"{"since":"2026-01-02T00:00:00.000Z"}"#;
+    again(book, app, schema, "replayEndpoint", &[&id], since, later).await;
     book.ask(app, "replayEndpoint", 400, at.clone()).await;
     book.ask(app, "listEvents", 200, plain.clone()).await;
     book.ask(app, "listEvents", 400, Ask { query: "?status=odd", ..plain.clone() }).await;

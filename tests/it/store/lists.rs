@@ -1,7 +1,7 @@
 //! Lists: orders, filters and pages.
 
 use vestibule::kernel::clock::Millis;
-use vestibule::kernel::ids::{AccountId, ApiKeyId, SessionId};
+use vestibule::kernel::ids::{AccountId, ApiKeyId, DeliveryId, SessionId};
 use vestibule::kernel::random::Random;
 use vestibule::kernel::words::{DeliveryState, Dialect};
 use vestibule::store::{AccountFilter, DeliveryFilter, Error, SessionFilter};
@@ -146,4 +146,32 @@ pub async fn keys_come_oldest_first_and_end_once(database: Database) {
     let mut third = api_key("third");
     third.hash = older.hash;
     assert_eq!(insert_api_key(&store, &third).await, Err(Error::Conflict));
+}
+
+pub async fn what_a_page_names_is_read_at_once(database: Database) {
+    let store = database.open().await;
+    let (_, endpoint, ids) = told(&store, "lane", 2).await;
+    let head = claim(&store, "node", "lane", 1).await.remove(0);
+    finish(&store, &head, DeliveryState::Due, now()).await.unwrap();
+    let head = claim(&store, "node", "lane", 1).await.remove(0);
+    finish(&store, &head, DeliveryState::Done, now()).await.unwrap();
+    let mut db = store.read().await.unwrap();
+    let tries = db.tries_at(ids.iter().map(DeliveryId::as_str)).await.unwrap();
+    assert_eq!((tries.len(), tries[ids[0].as_str()].len()), (1, 2));
+    let events = db.events_named([head.event_id.as_str(), "unknown"].into_iter()).await.unwrap();
+    assert_eq!((events.len(), events[head.event_id.as_str()].seq), (1, 1));
+    assert!(db.tries_at([].into_iter()).await.unwrap().is_empty());
+    assert!(db.events_named([].into_iter()).await.unwrap().is_empty());
+    drop(db);
+    let (one, two) = (account(), account());
+    insert_account(&store, &one, b"secret").await.unwrap();
+    let named = [one.id.clone(), two.id.clone()];
+    let context = (endpoint.id.clone(), named.to_vec());
+    let write = store.write(context, |(id, named), tx| Box::pin(tx.name_accounts(id, named)));
+    write.await.unwrap();
+    let mut db = store.read().await.unwrap();
+    let there = [(one.id.clone(), "mail".to_owned())];
+    assert_eq!(db.accounts_of_endpoint(&endpoint.id).await.unwrap(), there, "the other one is none");
+    assert_eq!(db.providers_of(&named).await.unwrap(), there);
+    assert!(db.providers_of(&[]).await.unwrap().is_empty());
 }

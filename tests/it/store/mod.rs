@@ -70,6 +70,7 @@ both! {
         sessions_come_newest_first_in_pages_and_by_filter
         accounts_come_oldest_first_in_pages_and_by_name
         deliveries_come_newest_first_and_by_filter
+        what_a_page_names_is_read_at_once
         ids_of_one_millisecond_order_by_their_bytes
         keys_come_oldest_first_and_end_once
     }

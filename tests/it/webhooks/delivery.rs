@@ -1,5 +1,6 @@
 //! Many endpoints beside each other: whoever is slow or gone holds up nobody, each is told in order, at its own pace.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -120,4 +121,32 @@ async fn hundreds_of_hosts_that_hang_hold_up_no_endpoint_that_stands_not_even_af
         app.kill();
         app.run();
     }
+}
+
+#[tokio::test]
+async fn an_answer_whose_body_breaks_off_counts_by_its_status() {
+    let app = App::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("its address"));
+    // More is promised than comes.
+    let answers = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().expect("a call");
+            let mut call = [0; 4096];
+            let _ = stream.read(&mut call).expect("a request");
+            let body = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
+            stream.write_all(body.as_bytes()).expect("half an answer");
+        }
+    });
+    webhook(&app, &url, json!({ "source": "hosted_auth_link" })).await;
+    endpoint(&app, &url, json!({})).await;
+    revoked(&app).await;
+    let done = eventually_async("both to be taken", READY, async || {
+        Some(log(&app, "&status=done").await).filter(|done| done.len() == 2)
+    });
+    for call in done.await {
+        let tried = call["attempts"].as_array().expect("tries");
+        assert_eq!((tried.len(), &tried[0]["status"], &tried[0]["answer"]), (1, &json!(200), &json!("half")));
+    }
+    answers.join().expect("both were answered");
 }

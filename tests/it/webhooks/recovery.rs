@@ -107,3 +107,39 @@ async fn one_delivery_is_sent_once_more_with_the_same_id_and_bytes_even_to_an_en
         assert_eq!(app.api("POST", &format!("/events/{odd}/replay"), None).await.status, 404);
     }
 }
+
+#[tokio::test]
+async fn a_postpress_webhook_that_is_off_is_switched_on_with_patch() {
+    let app = App::start();
+    let (sink, began) = (Sink::start(), now());
+    let links = json!({ "source": "hosted_auth_link", "enabled": false, "name": "mine" });
+    let made = webhook(&app, &sink.url("/off"), links).await;
+    let path = format!("/v1/webhooks/{}", made.id);
+    revoked(&app).await;
+    let replay = async || app.api("POST", &format!("{path}/replay"), Some(json!({ "since": began }))).await;
+    let early = replay().await;
+    assert!(early.status == 400 && early.text().contains("PATCH"), "{}", early.text());
+    let on = app.api("PATCH", &path, Some(json!({ "enabled": true }))).await.json();
+    assert_eq!(
+        (&on["object"], &on["enabled"], &on["name"]),
+        (&json!("Webhook"), &json!(true), &json!("mine"))
+    );
+    assert_eq!(replay().await.json()["deliveries"], 1);
+    told(&sink, "/off", 1).await;
+    sink.answer(Answer::status(410));
+    revoked(&app).await;
+    eventually_async("it is gone", READY, async || {
+        let all = app.api("GET", "/v1/webhooks", None).await.json();
+        (all["items"][0]["gone"] == true).then_some(())
+    })
+    .await;
+    sink.answer(Answer::status(200));
+    let change = json!({ "enabled": true, "name": null, "request_url": sink.url("/on") });
+    let on = app.api("PATCH", &path, Some(change)).await.json();
+    assert_eq!(
+        (&on["gone"], on.get("name"), &on["source"]),
+        (&json!(false), None, &json!("hosted_auth_link"))
+    );
+    revoked(&app).await;
+    told(&sink, "/on", 1).await;
+}

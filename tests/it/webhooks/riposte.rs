@@ -165,6 +165,34 @@ async fn a_secret_is_exchanged_with_an_overlap_in_which_both_sign() {
     assert_riposte(&[&newest], &told(&sink, "/key", 3).await[2]);
 }
 
+#[tokio::test]
+async fn a_secret_that_is_exchanged_again_drops_none_that_receivers_still_have() {
+    let app = App::start();
+    let sink = Sink::start();
+    let made = endpoint(&app, &sink.url("/keys"), json!({})).await;
+    let path = format!("/webhooks/endpoints/{}/secret", made.id);
+    let mut secrets = vec![made.secret];
+    for calls in 1..=4 {
+        secrets.insert(0, text(&app.api("POST", &path, None).await.json()["secret"]));
+        revoked(&app).await;
+        let call = told(&sink, "/keys", calls).await.remove(calls - 1);
+        // The newest and three former ones at most.
+        secrets.truncate(4);
+        assert_riposte(&secrets.iter().map(String::as_str).collect::<Vec<_>>(), &call);
+        assert!(secrets.iter().all(|secret| standard(secret, &call)), "{calls}");
+    }
+    // The reply that was lost comes again, and nothing is exchanged.
+    let headers =
+        [("x-api-key", app.key()), ("content-type", "application/json"), ("idempotency-key", "lost")];
+    let body = br#"{"overlapHours":0}"#;
+    let first = crate::app::http::send("POST", &app.url(&path), &headers, body).await;
+    let again = crate::app::http::send("POST", &app.url(&path), &headers, body).await;
+    assert_eq!((&first.body, again.header("idempotency-replayed")), (&again.body, "true"));
+    revoked(&app).await;
+    let call = told(&sink, "/keys", 5).await.remove(4);
+    assert_riposte(&[&text(&first.json()["secret"])], &call);
+}
+
 /// What a receiver does with a secret, whatever its form.
 fn standard(secret: &str, call: &Call) -> bool {
     let engine = base64::engine::general_purpose::STANDARD;
