@@ -28,7 +28,7 @@ pub struct Grant {
     pub refresh_expires_at: Option<Millis>,
     /// What was granted.
     pub scopes: Vec<String>,
-    /// What was granted once, is required and was taken back since.
+    /// What was granted once and taken back since, while something required is among it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<String>,
     /// When this was given.

@@ -50,8 +50,16 @@ fn fresh(house: &dyn House, grant: Grant, tokens: &Tokens, asked: Millis) -> Res
     // A reply without scopes says that they are the same as before (RFC 6749, 5.1 and 6).
     let told = tokens.scopes.as_deref().filter(|scopes| !scopes.is_empty());
     let (before, now) = (compare(&grant.ever_granted()), compare(told.unwrap_or(&grant.scopes)));
-    let lost = now.missing.iter().filter(|scope| !before.missing.contains(scope));
-    let lost: Vec<String> = lost.map(|scope| scope.name.clone()).collect();
+    let taken = |now: &[Scope], before: &[Scope]| -> Vec<String> {
+        let taken = now.iter().filter(|scope| !before.contains(scope));
+        taken.map(|scope| scope.name.clone()).collect()
+    };
+    let mut lost = taken(&now.missing, &before.missing);
+    let short = !lost.is_empty();
+    if short {
+        // So that all of it is there again when the person gives it back.
+        lost.extend(taken(&now.lacking, &before.lacking));
+    }
     let lacking: Vec<&Scope> = now.missing.iter().chain(&now.lacking).collect();
     let missing = match lacking.is_empty() {
         true => Value::Null,
@@ -59,7 +67,6 @@ fn fresh(house: &dyn House, grant: Grant, tokens: &Tokens, asked: Millis) -> Res
     };
     let details = [("scopes", json!(now.granted)), ("missing_scopes", missing)];
     let details: BTreeMap<_, _> = details.map(|(name, value)| (name.to_owned(), value)).into();
-    let short = !lost.is_empty();
     let secret = Grant { lost, ..grant.renewed(tokens, now.granted, asked) }.write()?;
     if short {
         tracing::info!(provider = house.voice().slug, "a grant lacks what is required");
