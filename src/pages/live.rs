@@ -48,7 +48,7 @@ fn in_app(text: &str) -> bool {
 /// A code to type, in groups of four where it is of that length.
 fn groups(code: &Code) -> Vec<String> {
     let signs: Vec<char> = code.value.chars().collect();
-    if signs.len() > TYPED || signs.len() % 4 != 0 {
+    if signs.len() > TYPED || !signs.len().is_multiple_of(4) {
         return vec![code.value.clone()];
     }
     signs.chunks(4).map(|group| group.iter().collect()).collect()
