@@ -109,6 +109,13 @@ impl Connect {
             return Ok(Looked::NotAsked);
         }
         let secret = decode(&secret)?;
+        let outlook = self.provider(&account.provider)?.outlook(&secret);
+        if outlook.is_ok_and(|outlook| outlook.exclusive)
+            && self.store.read().await?.is_handed_out(&due.id).await?
+        {
+            self.put_off(&due, due.interrupted).await?;
+            return Ok(Looked::NotAsked);
+        }
         let DueAccount { by, interrupted, since, .. } = due.clone();
         match self.look_after(Held { account, secret, by, interrupted, since }, true).await {
             Err(error @ Error::Internal { .. }) => {

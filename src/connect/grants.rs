@@ -83,7 +83,17 @@ impl Connect {
             // What cannot be renewed is good as long as it lasts.
             let as_it_is = || provider.outlook(secret).is_ok_and(|outlook| !outlook.renews);
             if credentials.expires_at.is_none() || enough || (lasts(Duration::ZERO) && as_it_is()) {
-                return Ok(Ok(Given { account: view, credentials }));
+                if !provider.outlook(secret).is_ok_and(|outlook| outlook.exclusive)
+                    || self.hand_out(id).await?
+                {
+                    return Ok(Ok(Given { account: view, credentials }));
+                }
+                // Somebody looks at it, connected with the very session.
+                if Instant::now() >= deadline {
+                    return Err(Error::NoAnswer("timeout"));
+                }
+                tokio::time::sleep(POLL).await;
+                continue;
             }
             let first = *renewed_from.get_or_insert(version);
             // Who asked meanwhile, lived, and let go of the account as it was had no answer. Nobody else would have one now.
@@ -118,6 +128,12 @@ impl Connect {
             tracing::warn!(account.id = %id, cause = code, "credentials could not be renewed yet");
             return Ok(Ok(Given { account: view, credentials }));
         }
+    }
+
+    /// Notes that a session which only one may be connected with is the backend's from now on.
+    async fn hand_out(&self, id: &AccountId) -> Result<bool> {
+        let context = (id.clone(), self.now());
+        Ok(self.store.write(context, |(id, now), tx| Box::pin(tx.hand_out(id, *now))).await?)
     }
 
     async fn read_secret(&self, id: &AccountId) -> Result<Read> {

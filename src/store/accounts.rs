@@ -255,7 +255,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Changes an account in place and ends whatever hold there is, if it still has the version that was read.
+    /// Changes an account in place and ends whatever hold there is, if it still has the version that was read. A session that
+    /// was handed out is not this one.
     ///
     /// # Errors
     /// `Conflict` when somebody else was quicker or it was deleted, `Unavailable`.
@@ -266,7 +267,7 @@ impl Tx {
         update: &AccountUpdate,
     ) -> Result<()> {
         self.update_held_account(id, read_version, update).await?;
-        let sql = "UPDATE accounts SET busy_by = NULL, busy_until = NULL WHERE id = $1";
+        let sql = "UPDATE accounts SET busy_by = NULL, busy_until = NULL, handed_out_at = NULL WHERE id = $1";
         sqlx::query(sql).bind(id.as_str()).execute(self.conn()).await?;
         Ok(())
     }

@@ -22,6 +22,7 @@ mod events;
 mod finishes;
 mod fragments;
 mod grants;
+mod handouts;
 mod idempotency;
 mod keys;
 mod lanes;

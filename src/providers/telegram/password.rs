@@ -1,4 +1,4 @@
-//! The step `password`: the password of the cloud, proved without being sent (SRP, https://core.telegram.org/api/srp).
+//! The step `password`: the password of the cloud, proved without being sent (SRP, <https://core.telegram.org/api/srp>).
 //! Always: the sums, which take most of a second, are done away from the threads that serve others.
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! looks or does not; and whoever dies meanwhile, the person gets a fresh code.
 
 mod nodes;
+mod owners;
 mod walk;
 
 use serde_json::{Value, json};

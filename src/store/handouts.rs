@@ -1,0 +1,40 @@
+//! Sessions that only one may be connected with, handed out to a backend. Nobody looks at such an account from then on, until
+//! it is connected anew: a second connection would end the first one, at some providers for good.
+
+use super::error::Result;
+use super::{Db, Tx};
+use crate::kernel::clock::Millis;
+use crate::kernel::ids::AccountId;
+
+impl Db {
+    /// Whether an account's session was handed out. Asked by whoever holds the account, after it was taken.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn is_handed_out(&mut self, id: &AccountId) -> Result<bool> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT handed_out_at FROM accounts WHERE id = $1 AND handed_out_at > 0")
+                .bind(id.as_str())
+                .fetch_optional(self.conn())
+                .await?;
+        Ok(found.is_some())
+    }
+}
+
+impl Tx {
+    /// Notes that an account's session is handed out; `false` while somebody looks at it, or when it is gone.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn hand_out(&mut self, id: &AccountId, now: Millis) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE accounts SET handed_out_at = COALESCE(handed_out_at, $1) \
+             WHERE id = $2 AND (busy_until IS NULL OR busy_until = 0)",
+        )
+        .bind(now.0)
+        .bind(id.as_str())
+        .execute(self.conn())
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
