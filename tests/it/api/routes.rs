@@ -14,6 +14,10 @@ const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /// Routes that the document leaves out, and why.
 const UNTOLD: &[(&str, &str)] = &[
     ("GET /assets/{}", "files that pages load, under names that change with their content"),
+    (
+        "GET /wizard/{}/events",
+        "what a page of the wizard follows; whoever draws screens has a stream of their own",
+    ),
     ("GET /metrics", "on a listener of its own, in a format of its own"),
 ];
 

@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::{House, LABEL, PHONE, code, until};
+use crate::app::http::send;
+use crate::app::person::Person;
 use crate::parts::sink::Sink;
 use crate::parts::{READY, eventually_async};
 use crate::steps::Screen;
@@ -52,6 +54,20 @@ async fn an_answer_is_not_late_because_the_code_was_renewed() {
     assert_eq!(screen.seen["step"]["kind"], "code");
     house.double.type_code(PHONE, &typed).await.expect("a typed code");
     until(&mut screen, "an account", |seen| seen["state"] == "connected").await;
+}
+
+#[tokio::test]
+async fn only_the_browser_that_holds_a_session_can_follow_it() {
+    let house = House::start();
+    let link = house.link(json!({})).await;
+    let person = Person::new();
+    let page = person.begin(&link).await;
+    let events = house.app.url(&format!("/wizard/{}/events", link.id));
+    for cookie in ["", "vestibule=forged"] {
+        let reply = send("GET", &events, &[("cookie", cookie)], b"").await;
+        assert_eq!((reply.status, reply.body.len()), (204, 0));
+    }
+    assert!(page.has("#live"), "{}", page.text());
 }
 
 #[tokio::test]
