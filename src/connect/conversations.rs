@@ -25,8 +25,8 @@ const POLL: Duration = Duration::from_secs(5);
 /// How often saving is tried while answers to the step come in between.
 const ROUNDS: usize = 20;
 
-/// The cause of a session that connected as often as it may.
-const CONNECTED_OFTEN: &str = "too_many_connects";
+/// The cause of a session that asked for as many codes as it may.
+const ASKED_OFTEN: &str = "too_many_codes";
 /// The code of a conversation that took too long.
 const SLOW: &str = "timeout";
 
@@ -194,7 +194,7 @@ impl Connect {
             return Ok(None);
         }
         if session.connects >= self.limits.connects_per_session {
-            let outcome = Outcome::Failed { code: CONNECTED_OFTEN.to_owned() };
+            let outcome = Outcome::Failed { code: ASKED_OFTEN.to_owned() };
             self.conclude(&session, attempt, outcome).await?;
             return Ok(None);
         }
