@@ -83,7 +83,7 @@
         // An error of the server passes; what it says about the session does not.
         if (reply.status >= 500 || reply.status === 429) return;
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-        if (version(page) !== own) location.reload();
+        if (version(page) !== own) location.replace(location.pathname);
       } catch {
         // Out of reach for now; the next look may tell.
       }
@@ -126,7 +126,8 @@
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
         const next = page.getElementById("live");
         if (!next || step(page) !== step(document)) {
-          location.reload();
+          // Never a form sent again, where this page was the answer to one.
+          location.replace(location.pathname);
         } else if (next.dataset.mark !== live.dataset.mark) {
           live.replaceWith(next);
           live = next;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use super::claims::holds;
+use super::conversations::ASKED_OFTEN;
 use super::returns::Leaving;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, choose, decode};
@@ -229,7 +230,7 @@ impl Connect {
         let Taken { session, attempt, shown, by, spends, connects } = taken;
         let left = self.limits.secrets_per_session - session.secrets_tried - i64::from(spends);
         let allowance = self.cx.allowance.granting(connects);
-        let (asked, began) = (shown.step.name.clone(), self.now());
+        let (asked, was_live, began) = (shown.step.name.clone(), shown.step.live, self.now());
         let tried = if answer.action == Action::Returned { SIGNED_IN } else { TRIED };
         let outcome = if left < 0 {
             Outcome::Failed { code: tried.to_owned() }
@@ -267,7 +268,13 @@ impl Connect {
             }
             outcome => outcome,
         };
-        let unused = i64::from(allowance.left());
+        // Another code is another connection, which the conversation makes.
+        let anew = was_live && matches!(&outcome, Outcome::Step { step, .. } if step.live);
+        let outcome = match outcome {
+            _ if anew && connects == 0 => Outcome::Failed { code: ASKED_OFTEN.to_owned() },
+            outcome => outcome,
+        };
+        let unused = i64::from(allowance.left()) - i64::from(anew);
         self.settle(Settling { session: session.id, attempt, outcome, unused, began }).await
     }
 

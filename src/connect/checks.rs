@@ -16,7 +16,7 @@ use crate::kernel::words::Status;
 use crate::store::{self, DueLanes, Hold, Looking};
 
 /// How long an account that cannot be looked at is left alone: its provider was switched off, or its row is damaged.
-const LATER: Duration = Duration::from_secs(6 * 3600);
+pub(super) const LATER: Duration = Duration::from_secs(6 * 3600);
 
 /// The lanes of so many accounts are found at once, those that are due longest; and so many more lanes by name, where there
 /// are more: what is due in one that does not answer must not hide the others.

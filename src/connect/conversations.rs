@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::attempts::{Shown, again};
-use super::settle::{Outcome, Settling};
+use super::settle::{Outcome, Saving, Settling};
 use super::{Connect, Error, Result, decode, encode};
 use crate::contract::{Actor, Code, Conversation, Heard, Next, Trouble};
 use crate::kernel::ids::{AttemptId, SessionId};
@@ -22,11 +22,13 @@ const PER_NODE: usize = 10_000;
 const LONGEST: Duration = Duration::from_secs(900);
 /// How often the attempt is looked at, should a call be lost.
 const POLL: Duration = Duration::from_secs(5);
+/// How often a database is asked again that is away.
+const RETRY: Duration = Duration::from_secs(1);
 /// How often saving is tried while answers to the step come in between.
 const ROUNDS: usize = 20;
 
 /// The cause of a session that asked for as many codes as it may.
-const ASKED_OFTEN: &str = "too_many_codes";
+pub(super) const ASKED_OFTEN: &str = "too_many_codes";
 /// The code of a conversation that took too long.
 const SLOW: &str = "timeout";
 
@@ -225,9 +227,10 @@ impl Connect {
                 heard = conversation.next() => match heard {
                     Ok(Heard::Code(code)) => {
                         // A conflict is an answer that came in between: it is looked at below.
-                        if !self.keep_code(talk, &code).await? {
-                            looks_at = Instant::now();
+                        while !self.kept(talk, &code).await && Instant::now() < ends {
+                            sleep(RETRY).await;
                         }
+                        looks_at = Instant::now();
                     }
                     Ok(Heard::Next(next)) => {
                         if !self.go_on(talk, conversation, next).await? {
@@ -257,16 +260,14 @@ impl Connect {
         }
     }
 
-    async fn keep_code(&self, talk: &Talk, code: &Code) -> Result<bool> {
-        let context = (talk.attempt.clone(), self.node.clone(), encode(code)?, self.now());
+    /// Keeps a code; `false` while the database is away.
+    async fn kept(&self, talk: &Talk, code: &Code) -> bool {
+        let Ok(encoded) = encode(code) else { return true };
+        let context = (talk.attempt.clone(), self.node.clone(), encoded, self.now());
         let kept = self.store.write(context, |(attempt, node, code, now), tx| {
             Box::pin(tx.save_code(attempt, node, code, *now))
         });
-        match kept.await {
-            Ok(()) => Ok(true),
-            Err(store::Error::Conflict) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        !matches!(kept.await, Err(store::Error::Unavailable { .. }))
     }
 
     /// How the attempt stands now.
@@ -278,7 +279,7 @@ impl Connect {
         if attempt.is_busy(self.now()) {
             return Ok(Stands::Busy);
         }
-        if !shown.step.live || !self.is_ours(&attempt) {
+        if !shown.step.live || !self.is_ours(&attempt) || attempt.provider != talk.attempt.provider {
             return Ok(Stands::Over);
         }
         if attempt.version == talk.attempt.version {
@@ -295,13 +296,14 @@ impl Connect {
         let outcome = self.outcome(&talk.session, &talk.attempt, next, leaving, left).await?;
         let mut saving = self.saving(self.settling(&talk.session, talk.attempt.clone(), outcome))?;
         for _ in 0..ROUNDS {
-            if self.try_to_settle(&saving).await? {
+            if self.settled_at_last(&saving).await? {
                 if !is_step {
                     // Signed in, so that this conversation is over; what follows begins another.
                     return Ok(false);
                 }
                 let ours = talk.attempt.version + 1;
-                return match self.stands(talk).await? {
+                // A database that is away for a moment ends no conversation.
+                return match self.stands(talk).await.unwrap_or(Stands::Same) {
                     Stands::Over => Ok(false),
                     Stands::Same | Stands::Busy => Ok(true),
                     Stands::Answered(now) => {
@@ -326,6 +328,17 @@ impl Connect {
         }
         self.give_back(saving.grant()).await?;
         Ok(false)
+    }
+
+    /// Saves what was heard, however long the database is away: it may be an account.
+    async fn settled_at_last(&self, saving: &Arc<Saving>) -> Result<bool> {
+        let ends = Instant::now() + LONGEST;
+        loop {
+            match self.try_to_settle(saving).await {
+                Err(Error::Unavailable(_)) if Instant::now() < ends => sleep(RETRY).await,
+                saved => return saved,
+            }
+        }
     }
 
     /// Waits until no answer is being checked; `None` when there is nothing left to go on with.
@@ -357,7 +370,10 @@ impl Connect {
         let mut db = self.store.read().await?;
         let open = self.open(session, attempt, &mut db).await?;
         drop(db);
-        let Some((session, attempt, shown)) = open.filter(|(.., shown)| shown.step.live) else {
+        let ours = |attempt: &Attempt| self.is_ours(attempt) && !attempt.is_busy(self.now());
+        let Some((session, attempt, shown)) =
+            open.filter(|(_, attempt, shown)| shown.step.live && ours(attempt))
+        else {
             return Ok(());
         };
         let calls = self.store.calls(&attempt.id);

@@ -84,7 +84,7 @@ impl Connect {
             let as_it_is = || provider.outlook(secret).is_ok_and(|outlook| !outlook.renews);
             if credentials.expires_at.is_none() || enough || (lasts(Duration::ZERO) && as_it_is()) {
                 if !provider.outlook(secret).is_ok_and(|outlook| outlook.exclusive)
-                    || self.hand_out(id).await?
+                    || self.hand_out(id, version).await?
                 {
                     return Ok(Ok(Given { account: view, credentials }));
                 }
@@ -131,9 +131,11 @@ impl Connect {
     }
 
     /// Notes that a session which only one may be connected with is the backend's from now on.
-    async fn hand_out(&self, id: &AccountId) -> Result<bool> {
-        let context = (id.clone(), self.now());
-        Ok(self.store.write(context, |(id, now), tx| Box::pin(tx.hand_out(id, *now))).await?)
+    async fn hand_out(&self, id: &AccountId, version: i64) -> Result<bool> {
+        let context = (id.clone(), version, self.now());
+        let noted =
+            self.store.write(context, |(id, version, now), tx| Box::pin(tx.hand_out(id, *version, *now)));
+        Ok(noted.await?)
     }
 
     async fn read_secret(&self, id: &AccountId) -> Result<Read> {

@@ -39,7 +39,7 @@ pub fn turn(hold: Option<&Hold>, unchanged: Duration) -> Turn {
 /// Whether a holder may still ask that took hold, or renewed it, so long ago. One that was stopped for longer may have
 /// been taken over.
 pub fn may_ask(since: Duration) -> bool {
-    since < HOLD
+    since < HOLD - RENEW
 }
 
 /// What came of asking.

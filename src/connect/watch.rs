@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::checks::LATER;
 use crate::contract::{Actor, End, Outlook};
 use crate::kernel::clock::Millis;
 use crate::kernel::words::{EventKind, Status, UserAction};
@@ -99,7 +100,8 @@ pub(super) struct Rules {
 impl Checks {
     /// What lies further ahead than this was put there by a clock that was wrong.
     pub(super) fn beyond(&self, now: Millis) -> Millis {
-        now.after(self.grants.max(self.passwords).max(self.broken).saturating_mul(BEYOND))
+        let longest = self.grants.max(self.passwords).max(self.broken).max(LATER);
+        now.after(longest.saturating_mul(BEYOND))
     }
 
     /// How often an account is looked at.

@@ -47,7 +47,7 @@ pub enum StepKind {
     Redirect,
     /// Waiting for somebody else, who has to open [`Step::url`]; or, without one, for what was done elsewhere to count.
     Wait,
-    /// Scanning [`Step::code`] with an app; on the device itself, opening [`Step::url`] does the same where there is one.
+    /// Scanning [`Step::code`] with an app on another device.
     Qr,
     /// Typing [`Step::code`] into an app.
     Code,

@@ -27,7 +27,6 @@ pub(super) fn draw(step: &Step, mark: &str, now: Millis) -> Option<Value> {
         shows,
         svg => code.filter(|_| step.kind == StepKind::Qr).and_then(|code| svg(&code.value)).map(Value::from_safe_string),
         groups => code.filter(|_| step.kind == StepKind::Code).map(groups),
-        opens => code.filter(|_| step.kind == StepKind::Qr).map(|code| code.value.as_str()).filter(|text| in_app(text)),
         seconds,
     })
 }
@@ -35,14 +34,6 @@ pub(super) fn draw(step: &Step, mark: &str, now: Millis) -> Option<Value> {
 /// Whether the page has to be loaded again by those without scripts; never where somebody types.
 pub(super) fn reloads(step: &Step) -> bool {
     step.live && step.fields.is_empty()
-}
-
-/// Whether a code is an app's own address, which opens it on the device itself.
-fn in_app(text: &str) -> bool {
-    let scheme = url::Url::parse(text).ok().filter(url::Url::has_host).map(|url| url.scheme().to_owned());
-    scheme.is_some_and(|scheme| {
-        !["http", "https", "javascript", "data", "vbscript", "blob", "file"].contains(&&*scheme)
-    })
 }
 
 /// A code to type, in groups of four where it is of that length.
@@ -98,14 +89,6 @@ mod tests {
         }
         assert!(modules == colours && drawn.contains(&format!("0 0 {0} {0}", width + 8)));
         assert_eq!(svg(&"x".repeat(5000)), None);
-    }
-
-    #[test]
-    fn apps_addresses_open_and_those_of_the_web_and_of_scripts_do_not() {
-        assert!(in_app("tg://login?token=abc"));
-        for other in ["https://wa.me/settings#x", "javascript:alert(1)", "data://x", "2@abc,def", ""] {
-            assert!(!in_app(other), "{other}");
-        }
     }
 
     #[test]

@@ -192,6 +192,10 @@ impl Tx {
         due_at: Millis,
         tried: &Try,
     ) -> Result<()> {
+        // A replay that is under way is waited for, or waits: either it sees this end, or this sees what it brings back.
+        if let Some(statement) = self.shared.kind.shared("SELECT id FROM endpoints WHERE id = $1") {
+            sqlx::query(statement).bind(delivery.endpoint_id.as_str()).fetch_optional(self.conn()).await?;
+        }
         let again = state == DeliveryState::Done && self.was_overtaken(delivery).await?;
         let state = if again { DeliveryState::Due } else { state };
         let ended_at = (state != DeliveryState::Due).then(|| self.shared.clock.now().0);

@@ -47,6 +47,15 @@ impl Kind {
         })
     }
 
+    /// What a SELECT ends with that keeps others from writing its rows, though not from reading them so; `None` where there
+    /// is one writer anyway.
+    pub(super) fn shared(self, statement: &'static str) -> Option<sqlx::AssertSqlSafe<String>> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(sqlx::AssertSqlSafe(format!("{statement} FOR SHARE"))),
+        }
+    }
+
     /// What every connection says first.
     pub(super) fn greeting(self) -> &'static str {
         match self {

@@ -22,17 +22,19 @@ impl Db {
 }
 
 impl Tx {
-    /// Notes that an account's session is handed out; `false` while somebody looks at it, or when it is gone.
+    /// Notes that an account's session is handed out; `false` while somebody looks at it, or when it is
+    /// another one by now or gone.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn hand_out(&mut self, id: &AccountId, now: Millis) -> Result<bool> {
+    pub async fn hand_out(&mut self, id: &AccountId, read_version: i64, now: Millis) -> Result<bool> {
         let done = sqlx::query(
             "UPDATE accounts SET handed_out_at = COALESCE(handed_out_at, $1) \
-             WHERE id = $2 AND (busy_until IS NULL OR busy_until = 0)",
+             WHERE id = $2 AND version = $3 AND (busy_until IS NULL OR busy_until = 0)",
         )
         .bind(now.0)
         .bind(id.as_str())
+        .bind(read_version)
         .execute(self.conn())
         .await?;
         Ok(done.rows_affected() == 1)

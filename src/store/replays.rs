@@ -172,7 +172,8 @@ impl Tx {
         let now = self.shared.clock.now();
         let done = sqlx::query(
             "UPDATE deliveries SET state = $1, out_of_order = 0, tried_before = tries, due_at = $2, ended_at = NULL, \
-             version = version + 1 WHERE event_id = $3 AND endpoint_id = $4 AND state <> $1",
+             version = version + 1 WHERE event_id = $3 AND endpoint_id = $4 \
+             AND (state <> $1 OR (out_of_order = 1 AND leased_by IS NULL))",
         )
         .bind(DeliveryState::Due.as_str())
         .bind(now.0)

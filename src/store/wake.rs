@@ -65,7 +65,7 @@ impl Bell {
     pub(super) fn listen_to(&self, attempt: &str) -> Calls {
         let mut attempts = self.attempts();
         let waiting = attempts.entry(attempt.to_owned()).or_insert_with(|| watch::Sender::new(()));
-        Calls { calls: waiting.subscribe(), attempt: attempt.to_owned(), bell: self.clone() }
+        Calls { calls: Some(waiting.subscribe()), attempt: attempt.to_owned(), bell: self.clone() }
     }
 
     fn attempts(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<()>>> {
@@ -76,7 +76,8 @@ impl Bell {
 /// What is said of one attempt from the moment it was made.
 #[derive(Debug)]
 pub struct Calls {
-    calls: watch::Receiver<()>,
+    /// Taken only at the end.
+    calls: Option<watch::Receiver<()>>,
     attempt: String,
     bell: Bell,
 }
@@ -89,7 +90,11 @@ impl Calls {
 
     /// Returns when the attempt has moved on since this was last asked. Giving the call up loses nothing.
     pub async fn moved(&mut self) {
-        if self.calls.changed().await.is_err() {
+        let called = match &mut self.calls {
+            Some(calls) => calls.changed().await.is_ok(),
+            None => false,
+        };
+        if !called {
             // The sender is kept as long as anybody listens.
             std::future::pending::<()>().await;
         }
@@ -99,8 +104,9 @@ impl Calls {
 impl Drop for Calls {
     fn drop(&mut self) {
         let mut attempts = self.bell.attempts();
-        // This receiver still counts.
-        if attempts.get(&self.attempt).is_some_and(|waiting| waiting.receiver_count() <= 1) {
+        // Under the lock, or two that go at once would each count the other.
+        drop(self.calls.take());
+        if attempts.get(&self.attempt).is_some_and(|waiting| waiting.receiver_count() == 0) {
             attempts.remove(&self.attempt);
         }
     }

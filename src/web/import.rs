@@ -25,35 +25,44 @@ pub(super) fn routes() -> Router<Web> {
 }
 
 async fn import(State(web): State<Web>, caller: Caller, request: Request<Body>) -> Result<Response, Refused> {
-    let (web, caller) = (&web, &caller);
-    let key = repeats::key(caller, request.headers())?;
+    let key = repeats::key(&caller, request.headers())?;
+    let asks = caller.clone();
+    // It goes on when the caller hangs up, and keeps its key meanwhile: what the provider gives in exchange is to be had
+    // once, and whatever comes of it is written down.
+    let import = tokio::spawn(async move { import_once(&web, &caller, key, request).await });
+    import.await.unwrap_or_else(|error| {
+        Err(asks.fail(Error::Internal(format!("importing an account: {error}")), &PLAIN))
+    })
+}
+
+async fn import_once(
+    web: &Web,
+    caller: &Caller,
+    key: Option<String>,
+    request: Request<Body>,
+) -> Result<Response, Refused> {
     repeats::once(web, caller, key, request, StatusCode::CREATED, |body, way| async move {
         let asked = words::read(&body).map_err(|envelope| caller.refuse(envelope))?;
         web.notice(&asked.unknown);
         let (provider, name, by) = (asked.provider, asked.name, caller.asker());
         let new = Import { provider, name, credentials: Sealed(asked.credentials), by };
         let turn = way.turn().map(|turn| (turn, bytes as fn(&ImportedAccount) -> _));
-        // It goes on when the caller hangs up: what the provider gives in exchange is to be had once, and whatever comes of
-        // it is written down.
-        let import = tokio::spawn(import_now(web.clone(), caller.clone(), new, turn));
-        let done = import.await.map_err(|error| {
-            caller.fail(Error::Internal(format!("importing an account: {error}")), &PLAIN)
-        })?;
-        Ok(reply(StatusCode::CREATED, &said(&done?)))
+        let done = import_now(web, caller, new, turn).await?;
+        Ok(reply(StatusCode::CREATED, &said(&done)))
     })
     .await
 }
 
 async fn import_now(
-    web: Web,
-    caller: Caller,
+    web: &Web,
+    caller: &Caller,
     new: Import,
     turn: Option<Replying>,
 ) -> Result<ImportedAccount, Refused> {
     let done = web.connect.import(new, turn).await.map_err(|error| caller.fail(error, &PLAIN));
     if let Err(refused) = &done {
         let (outcome, cause) = refusal(refused);
-        write_down(&web, &caller, AuditAction::AccountImport, None, outcome, Some(cause)).await?;
+        write_down(web, caller, AuditAction::AccountImport, None, outcome, Some(cause)).await?;
     }
     done
 }

@@ -99,8 +99,14 @@ impl Deliver {
                 () = tokio::time::sleep(pause.min(POLL)) => look = true,
                 ended = calls.ended() => {
                     for (lane, written) in ended {
-                        if log.trouble.heard(written).is_none() {
-                            continue;
+                        match log.trouble.heard(written) {
+                            None => continue,
+                            // A host that does not take its calls waits in line with the others for its next place.
+                            Some(false) if !lane.stands() => {
+                                look = true;
+                                continue;
+                            }
+                            Some(_) => {}
                         }
                         let filled = self.fill_lane(&mut calls, &lane, &mut log).await;
                         log.trouble.heard(filled);

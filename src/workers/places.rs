@@ -37,6 +37,10 @@ impl Lane {
         Self { name: name.into(), standing: true }
     }
 
+    pub(super) fn stands(&self) -> bool {
+        self.standing
+    }
+
     pub(super) fn of_host(name: impl Into<String>) -> Self {
         Self { name: name.into(), standing: false }
     }
@@ -151,9 +155,9 @@ impl Calls {
         self.work.insert(task.id(), (id, lane));
     }
 
-    /// Waits for a call to end, forever when there is none; gives the lanes of all that have ended, and whether that could
-    /// be written down.
-    pub(super) async fn ended(&mut self) -> Vec<(Lane, store::Result<()>)> {
+    /// Waits for a call to end, forever when there is none; gives the lanes of all that have ended, each with whether the
+    /// call was taken, where that could be written down.
+    pub(super) async fn ended(&mut self) -> Vec<(Lane, store::Result<bool>)> {
         let first = match self.tasks.join_next_with_id().await {
             None => return std::future::pending().await,
             Some(first) => first,
@@ -171,7 +175,7 @@ impl Calls {
             if let Some((_, lane)) = self.work.remove(&id) {
                 self.leave(&lane);
                 self.note(&lane, matches!(taken, Ok(true)));
-                lanes.push((lane, taken.map(|_| ())));
+                lanes.push((lane, taken));
             }
             next = self.tasks.try_join_next_with_id();
         }

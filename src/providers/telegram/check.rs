@@ -60,7 +60,7 @@ pub async fn sign_out(application: &Arc<Application>, cx: &Context, keys: &Keys)
     let line = Line::open(application, cx, Some(&keys.session))?;
     match line.call(&tl::functions::auth::LogOut {}).await {
         Ok(_) => Ok(()),
-        Err(refusal) if matches!(judge(&refusal), Some(Checked::Refused { .. })) => Ok(()),
+        Err(refusal) if matches!(judge(&refusal), Some(Checked::Refused { sure: true, .. })) => Ok(()),
         Err(refusal) => Err(refusal.trouble()),
     }
 }
