@@ -57,11 +57,12 @@ impl Centres {
     }
 }
 
-/// Keys that a stand-in knows. Each is one client's, so they are taken in turn, from a place that differs between
-/// processes.
+/// Which key is taken next, by whomever in this process: from a place that differs between processes.
+static NEXT: OnceLock<AtomicUsize> = OnceLock::new();
+
+/// Keys that a stand-in knows. Each is one client's, so they are taken in turn.
 pub struct Spare {
     keys: BTreeMap<i32, Vec<AuthKey>>,
-    next: OnceLock<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Spare {
@@ -86,17 +87,13 @@ impl Spare {
             };
             keys.entry(number).or_default().push(key);
         }
-        if keys.is_empty() {
-            Err("holds no keys".to_owned())
-        } else {
-            Ok(Self { keys, next: OnceLock::new() })
-        }
+        if keys.is_empty() { Err("holds no keys".to_owned()) } else { Ok(Self { keys }) }
     }
 
     fn take(&self, number: i32, random: &Random) -> Option<AuthKey> {
         let keys = self.keys.get(&number)?;
         let start = || AtomicUsize::new(usize::from(u16::from_le_bytes(random.bytes())));
-        let at = self.next.get_or_init(start).fetch_add(1, Ordering::Relaxed);
+        let at = NEXT.get_or_init(start).fetch_add(1, Ordering::Relaxed);
         keys.get(at % keys.len()).copied()
     }
 }

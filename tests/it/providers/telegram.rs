@@ -136,7 +136,7 @@ impl Person {
 
 #[tokio::test]
 async fn a_scanned_code_connects_and_an_independent_client_goes_on_from_there() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     let names = json!({ "dc": 2, "first_name": "Ada", "last_name": "Lovelace", "username": "countess" });
     let account = double.account(ADA, names).await;
     let mut person = Person::arrive(&double, Method::Qr, None).await;
@@ -172,7 +172,7 @@ async fn a_scanned_code_connects_and_an_independent_client_goes_on_from_there() 
 
 #[tokio::test]
 async fn a_password_is_asked_for_with_its_hint_and_a_wrong_one_is_told() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     for dc in [2, 3] {
         let phone = format!("+44770090012{dc}");
         double.account(&phone, json!({ "dc": dc, "password": PASSWORD, "hint": "battery" })).await;
@@ -200,7 +200,7 @@ async fn a_password_is_asked_for_with_its_hint_and_a_wrong_one_is_told() {
 
 #[tokio::test]
 async fn a_person_at_another_data_centre_is_followed_there_however_long_that_takes() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 3 })).await;
     let person = Person::link(&double, ADA).await;
     assert_eq!(person.connected.unwrap().secret.0["session"]["dc"], 3);
@@ -225,7 +225,7 @@ async fn a_person_at_another_data_centre_is_followed_there_however_long_that_tak
 
 #[tokio::test]
 async fn codes_are_renewed_by_the_end_that_telegram_names_until_nobody_seems_to_come() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({})).await;
     double.tell("/settings", json!({ "tokenMs": 3000 })).await;
     let mut person = Person::arrive(&double, Method::Qr, None).await;
@@ -253,7 +253,7 @@ async fn codes_are_renewed_by_the_end_that_telegram_names_until_nobody_seems_to_
 
 #[tokio::test]
 async fn a_clock_that_is_wrong_makes_no_code_live_longer_or_shorter() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     for wrong in [Duration::from_secs(86_400), Duration::ZERO] {
         let mut person = Person::arrive(&double, Method::Qr, None).await;
         person.wait(wrong);
@@ -266,7 +266,7 @@ async fn a_clock_that_is_wrong_makes_no_code_live_longer_or_shorter() {
 
 #[tokio::test]
 async fn a_conversation_survives_being_dropped_at_its_awaits_and_cut_off_and_ends_with_its_owner() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 2 })).await;
     let mut person = Person::arrive(&double, Method::Qr, None).await;
     let mut talk = person.talk.take().unwrap();
@@ -299,7 +299,7 @@ async fn a_conversation_survives_being_dropped_at_its_awaits_and_cut_off_and_end
 
 #[tokio::test]
 async fn a_data_centre_that_is_silent_or_refuses_is_not_waited_for() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     let soon = [("call_seconds", toml::Value::from(1))];
     for at in ["auth.exportLoginToken", "connect"] {
         double.tell("/silences", json!({ "at": at })).await;
@@ -320,7 +320,7 @@ async fn a_data_centre_that_is_silent_or_refuses_is_not_waited_for() {
 
 #[tokio::test]
 async fn an_account_is_watched_and_only_words_about_its_session_break_it() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 2 })).await;
     let soon = [("call_seconds", toml::Value::from(1))];
     let checker = Person::with(&double, Method::Qr, None, &soon).await;
@@ -354,7 +354,7 @@ async fn an_account_is_watched_and_only_words_about_its_session_break_it() {
 
 #[tokio::test]
 async fn giving_back_signs_out_and_what_is_signed_out_already_is_fine() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 2 })).await;
     let person = Person::link(&double, ADA).await;
     let secret = person.connected.as_ref().unwrap().secret.clone();
@@ -373,7 +373,7 @@ async fn giving_back_signs_out_and_what_is_signed_out_already_is_fine() {
 
 #[tokio::test]
 async fn the_settings_are_tried_with_a_code_that_nobody_sees() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     let person = Person::arrive(&double, Method::Qr, None).await;
     assert_eq!(person.provider.try_settings(&person.cx).await, []);
     let hash = "0123456789abcdef0123456789abcdef";

@@ -17,7 +17,7 @@ async fn arrive(double: &Telegram) -> Person {
 
 #[tokio::test]
 async fn a_code_that_was_sent_connects_and_a_wrong_one_is_told() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     for dc in [2, 3] {
         let phone = format!("+44770090012{dc}");
         double.account(&phone, json!({ "dc": dc })).await;
@@ -45,7 +45,7 @@ async fn a_code_that_was_sent_connects_and_a_wrong_one_is_told() {
 
 #[tokio::test]
 async fn after_the_code_the_password_is_asked_for_under_the_number() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 1, "password": "tr0ub4dor" })).await;
     let mut person = arrive(&double).await;
     person.submit(&[("phone", ADA)]).await;
@@ -60,7 +60,7 @@ async fn after_the_code_the_password_is_asked_for_under_the_number() {
 
 #[tokio::test]
 async fn what_took_too_long_leads_back_to_the_beginning() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 2, "password": "tr0ub4dor" })).await;
     let mut person = arrive(&double).await;
     person.submit(&[("phone", ADA)]).await;
@@ -80,7 +80,7 @@ async fn what_took_too_long_leads_back_to_the_beginning() {
 
 #[tokio::test]
 async fn another_code_is_sent_by_another_way_but_not_at_once() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 2 })).await;
     let mut person = arrive(&double).await;
     person.submit(&[("phone", ADA)]).await;
@@ -107,7 +107,7 @@ async fn another_code_is_sent_by_another_way_but_not_at_once() {
 
 #[tokio::test]
 async fn a_code_is_looked_for_where_it_was_sent_and_what_only_telegrams_app_can_do_is_said() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     for (via, said) in [
         ("app", "app"),
         ("sms", "sms"),
@@ -145,7 +145,7 @@ async fn a_code_is_looked_for_where_it_was_sent_and_what_only_telegrams_app_can_
 
 #[tokio::test]
 async fn numbers_that_will_not_do_are_told_apart() {
-    let double = Telegram::start(40);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 2 })).await;
     double.account("+447700900199", json!({ "dc": 2 })).await;
     double.tell("/standing", json!({ "phone": "+447700900199", "standing": "banned" })).await;
@@ -179,7 +179,7 @@ async fn numbers_that_will_not_do_are_told_apart() {
 
 #[tokio::test]
 async fn nobody_is_signed_up() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     let mut person = arrive(&double).await;
     person.submit(&[("phone", ADA)]).await;
     person.submit(&[("code", &double.code(ADA).await)]).await;
@@ -189,7 +189,7 @@ async fn nobody_is_signed_up() {
 
 #[tokio::test]
 async fn codes_are_sent_only_as_often_as_is_allowed() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     double.account(ADA, json!({ "dc": 2 })).await;
     let mut person = arrive(&double).await;
     person.cx.allowance = vestibule::contract::Allowance::new(0, 1).granting(2);
@@ -203,7 +203,7 @@ async fn codes_are_sent_only_as_often_as_is_allowed() {
 
 #[tokio::test]
 async fn a_repair_names_the_account_and_knows_its_number() {
-    let double = Telegram::start(20);
+    let double = Telegram::start(500);
     let details = [("phone".to_owned(), json!(ADA))].into();
     let profile = Profile { label: ADA.to_owned(), details, note: None };
     let target = Target { identity: "7".to_owned(), profile };
