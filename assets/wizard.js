@@ -65,10 +65,18 @@
     box.append(button, told);
   }
 
+  // This page as it is by now; nothing where the server has trouble. An error of the server passes; what it says about the
+  // session does not.
+  const current = async () => {
+    const reply = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (reply.status >= 500 || reply.status === 429) return undefined;
+    return new DOMParser().parseFromString(await reply.text(), "text/html");
+  };
+  const version = (page) => page.querySelector('#answer input[name="step"]')?.value;
+
   // A step that waits for somebody else looks now and then whether they have acted, and says so.
   const waiting = document.querySelector("form[data-watch]");
   if (waiting) {
-    const version = (page) => page.querySelector('#answer input[name="step"]')?.value;
     const own = version(document);
     const says = document.createElement("p");
     const ring = document.createElement("span");
@@ -79,11 +87,8 @@
     setInterval(async () => {
       if (document.hidden) return;
       try {
-        const reply = await fetch(location.href, { headers: { accept: "text/html" } });
-        // An error of the server passes; what it says about the session does not.
-        if (reply.status >= 500 || reply.status === 429) return;
-        const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-        if (version(page) !== own) location.replace(location.pathname);
+        const page = await current();
+        if (page && version(page) !== own) location.replace(location.pathname);
       } catch {
         // Out of reach for now; the next look may tell.
       }
@@ -94,7 +99,6 @@
   // the page looks now and then. Only what moves is exchanged while the step stands.
   let live = document.getElementById("live");
   if (live) {
-    const step = (page) => page.querySelector('#answer input[name="step"]')?.value;
     const unit = new Intl.NumberFormat(document.documentElement.lang, {
       style: "unit",
       unit: "second",
@@ -121,11 +125,10 @@
       if (looking) return;
       looking = true;
       try {
-        const reply = await fetch(location.href, { headers: { accept: "text/html" } });
-        if (reply.status >= 500 || reply.status === 429) return;
-        const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+        const page = await current();
+        if (!page) return;
         const next = page.getElementById("live");
-        if (!next || step(page) !== step(document)) {
+        if (!next || version(page) !== version(document)) {
           // Never a form sent again, where this page was the answer to one.
           location.replace(location.pathname);
         } else if (next.dataset.mark !== live.dataset.mark) {

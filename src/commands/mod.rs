@@ -67,17 +67,19 @@ pub fn load() -> anyhow::Result<Config> {
     let config =
         Config::load(environment, |sections| providers::catalogue(sections).err().unwrap_or_default())
             .map_err(wrong)?;
-    let problem = in_clear(&config).or_else(|| in_earnest(&config));
+    if config.server.public_url.is_loopback() {
+        return Ok(config);
+    }
+    let offer = providers::catalogue(&config.providers).map_err(wrong)?;
+    let problem = in_clear(&config, &offer).or_else(|| in_earnest(&offer));
     problem.map_or(Ok(config), |problem| Err(wrong(vec![problem])))
 }
 
 /// What is wrong where people bring codes back from a provider's pages over a network in clear (RFC 9700, 2.6).
-fn in_clear(config: &Config) -> Option<String> {
-    let url = &config.server.public_url;
-    if url.is_secure() || url.is_loopback() {
+fn in_clear(config: &Config, offer: &providers::Offer) -> Option<String> {
+    if config.server.public_url.is_secure() {
         return None;
     }
-    let offer = providers::catalogue(&config.providers).ok()?;
     let abouts = offer.built.iter().map(|provider| provider.about());
     let signing_in = abouts.filter(|about| about.methods.contains(&Method::Oauth));
     let names: Vec<_> = signing_in.map(|about| about.slug.as_str()).collect();
@@ -90,11 +92,8 @@ fn in_clear(config: &Config) -> Option<String> {
 }
 
 /// What is wrong where people would sign in at a stand-in for their provider.
-fn in_earnest(config: &Config) -> Option<String> {
-    if config.server.public_url.is_loopback() {
-        return None;
-    }
-    let keys = providers::catalogue(&config.providers).ok()?.stand_ins;
+fn in_earnest(offer: &providers::Offer) -> Option<String> {
+    let keys = &offer.stand_ins;
     (!keys.is_empty()).then(|| {
         format!(
             "{}: for tests only, while public_url is on this machine's own loopback address; leave it empty",

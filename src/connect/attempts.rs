@@ -42,7 +42,7 @@ const POLL: Duration = Duration::from_secs(1);
 const SET_ASIDE: i64 = 20;
 
 /// The cause of a call that took too long.
-const SLOW: &str = "timeout";
+pub(super) const SLOW: &str = "timeout";
 /// The cause of a session that tried as many secrets as it may.
 const TRIED: &str = "too_many_tries";
 /// The cause of a session that brought back as many codes as it may, none of them good.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::attempts::{Shown, again};
+use super::attempts::{SLOW, Shown, again};
 use super::settle::{Outcome, Saving, Settling};
 use super::{Connect, Error, Result, decode, encode};
 use crate::contract::{Actor, Code, Conversation, Heard, Next, Trouble};
@@ -29,8 +29,6 @@ const ROUNDS: usize = 20;
 
 /// The cause of a session that asked for as many codes as it may.
 pub(super) const ASKED_OFTEN: &str = "too_many_codes";
-/// The code of a conversation that took too long.
-const SLOW: &str = "timeout";
 
 /// The conversations that go on in this process.
 #[derive(Clone, Default)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -100,6 +101,24 @@ pub struct Context {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct State(pub Value);
+
+impl State {
+    /// Writes a step's state.
+    ///
+    /// # Errors
+    /// None that could happen; plain values always become JSON.
+    pub fn of(value: &impl Serialize) -> Result<Self, Trouble> {
+        serde_json::to_value(value).map(Self).map_err(|_| Trouble::bug("state_unwritable"))
+    }
+
+    /// Reads a step's state back.
+    ///
+    /// # Errors
+    /// When it is nothing this build wrote.
+    pub fn read<T: DeserializeOwned>(self) -> Result<T, Trouble> {
+        serde_json::from_value(self.0).map_err(|_| Trouble::bug("state_unreadable"))
+    }
+}
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,8 +3,10 @@
 
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::query::Query;
 
 use super::columns::Columns;
+use super::conditions::conditions;
 use super::error::Result;
 use super::{Db, Store, Tx};
 use crate::kernel::clock::Millis;
@@ -52,22 +54,15 @@ impl AuditFilter {
     /// What is asked, and what its conditions compare with; the limit comes last. Only conditions that there are stand in
     /// it, so that each has its index.
     fn statement(&self) -> (String, Vec<&str>) {
-        let all = [
+        let (conditions, values) = conditions(&[
             ("account_id =", self.account_id.as_deref()),
             ("key_id =", self.key_id.as_deref()),
             ("id <", self.before.as_deref()),
-        ];
+        ]);
         let head =
             "SELECT id, at, action, key_id, account_id, address, outcome, cause, request_id FROM audit";
-        let (mut sql, mut values) = (format!("{head} WHERE 1 = 1"), Vec::new());
-        for (condition, value) in all {
-            if let Some(value) = value {
-                values.push(value);
-                sql.push_str(&format!(" AND {condition} ${}", values.len()));
-            }
-        }
-        sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len() + 1));
-        (sql, values)
+        let limit = values.len() + 1;
+        (format!("{head} {conditions} ORDER BY id DESC LIMIT ${limit}"), values)
     }
 }
 
@@ -93,10 +88,7 @@ impl Db {
     /// `Unavailable`, `Corrupt`.
     pub async fn audit(&mut self, filter: &AuditFilter) -> Result<Vec<AuditEntry>> {
         let (sql, values) = filter.statement();
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in values {
-            query = query.bind(value);
-        }
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
         let rows = query.bind(filter.limit).fetch_all(self.conn()).await?;
         rows.iter().map(lift).collect()
     }

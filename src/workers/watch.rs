@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::complaint::Complaint;
 use crate::connect::{Connect, DueAccount, Error, LaneWalk, Looked, Watched};
 use crate::kernel::breaker::{Breakers, Change};
 
@@ -22,8 +23,6 @@ const HOST_PLACES: usize = 48;
 const DOUBTED_PLACES: usize = 24;
 /// How often it is looked for lanes in which something is due.
 const POLL: Duration = Duration::from_secs(1);
-/// So long the database must have given no trouble to be said to be well again.
-const QUIET: Duration = Duration::from_secs(5);
 /// How often holds are looked at.
 const WATCH: Duration = Duration::from_secs(3);
 
@@ -47,8 +46,8 @@ pub struct Watch {
     places: HashMap<Id, Place>,
     in_lane: HashMap<String, usize>,
     breakers: Breakers,
-    /// Since when the database gives trouble, once it was said, and when it did so last.
-    complaint: Option<(Instant, Instant)>,
+    /// The database: said once that it is away, and once that it is back.
+    trouble: Complaint,
 }
 
 /// Runs until told to stop; looks under way are finished then.
@@ -64,7 +63,10 @@ impl Watch {
             places: HashMap::new(),
             in_lane: HashMap::new(),
             breakers: Breakers::default(),
-            complaint: None,
+            trouble: Complaint::new(
+                "accounts cannot be watched over at the moment",
+                "accounts are watched over again",
+            ),
         }
     }
 
@@ -76,17 +78,17 @@ impl Watch {
             let over = |at: Option<Instant>, span| at.is_none_or(|at| at.elapsed() >= span);
             if !started {
                 let done = self.connect.look_after_start().await;
-                started = self.heard(done).is_some();
+                started = self.trouble.heard(done).is_some();
             }
             if over(freed, WATCH) {
                 freed = Some(Instant::now());
                 let done = self.connect.free_held(&mut watched).await;
-                self.heard(done);
+                self.trouble.heard(done);
             }
             if over(polled, POLL) {
                 polled = Some(Instant::now());
                 let lanes = self.connect.due_lanes(&mut walk).await;
-                due = self.heard(lanes).unwrap_or_default();
+                due = self.trouble.heard(lanes).unwrap_or_default();
             }
             self.fill(&mut due).await;
             tokio::select! {
@@ -111,7 +113,7 @@ impl Watch {
                 continue;
             }
             let taken = self.connect.take_due(&lane, free).await;
-            let Some(taken) = self.heard(taken) else { continue };
+            let Some(taken) = self.trouble.heard(taken) else { continue };
             let more = taken.len() == free;
             for account in taken {
                 self.start(lane.clone(), account);
@@ -195,35 +197,7 @@ impl Watch {
                 tracing::error!(account.id = %due.id, error = %error, "a look at an account ended in a bug");
                 // It may have asked before it did.
                 let put_off = self.connect.put_off(&due, true).await;
-                self.heard(put_off);
-            }
-        }
-    }
-
-    /// Gives what came of the database, and says once that it is away and once that it is back.
-    fn heard<T>(&mut self, result: Result<T, Error>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                // With a full disk, for one, reading works all the while.
-                if let Some((since, last)) = self.complaint
-                    && last.elapsed() > QUIET
-                {
-                    self.complaint = None;
-                    let after = since.elapsed().as_secs();
-                    tracing::info!(after_seconds = after, "accounts are watched over again");
-                }
-                Some(value)
-            }
-            Err(error) => {
-                let now = Instant::now();
-                match &mut self.complaint {
-                    Some((_, last)) => *last = now,
-                    None => {
-                        tracing::warn!(error = %error, "accounts cannot be watched over at the moment");
-                        self.complaint = Some((now, now));
-                    }
-                }
-                None
+                self.trouble.heard(put_off);
             }
         }
     }

@@ -60,8 +60,7 @@ impl Place {
     /// # Errors
     /// None that could happen; a plain value always becomes JSON.
     pub fn store(self) -> Result<State, Trouble> {
-        let stored = serde_json::to_value(Stored::One(self));
-        stored.map(State).map_err(|_| Trouble::bug("state_unwritable"))
+        State::of(&Stored::One(self))
     }
 
     /// Back from the engine's hands.
@@ -69,8 +68,7 @@ impl Place {
     /// # Errors
     /// When it is nothing this build wrote.
     pub fn read(state: State) -> Result<Self, Trouble> {
-        let Stored::One(place) =
-            serde_json::from_value(state.0).map_err(|_| Trouble::bug("state_unreadable"))?;
+        let Stored::One(place) = state.read()?;
         Ok(place)
     }
 }

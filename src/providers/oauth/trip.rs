@@ -66,7 +66,7 @@ impl Place {
     /// # Errors
     /// When the state is not one of ours.
     pub fn read(state: State) -> Result<Self, Trouble> {
-        serde_json::from_value(state.0).map_err(|_| Trouble::bug("state_unreadable"))
+        state.read()
     }
 
     /// Writes it.
@@ -74,7 +74,7 @@ impl Place {
     /// # Errors
     /// None that could happen; plain values always become JSON.
     pub fn write(&self) -> Result<State, Trouble> {
-        serde_json::to_value(self).map(State).map_err(|_| Trouble::bug("state_unwritable"))
+        State::of(self)
     }
 }
 

@@ -186,21 +186,8 @@ impl Session for Live {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::context;
     use super::*;
-    use crate::contract::{Allowance, Returns};
-    use crate::kernel::clock::Clock;
-    use crate::kernel::egress::Setup;
-    use crate::kernel::random::Random;
-
-    fn context() -> Context {
-        Context {
-            egress: Egress::new(Setup::default()).unwrap(),
-            clock: Clock::system(),
-            random: Random::system(),
-            allowance: Allowance::new(0, 0),
-            returns: Returns::default(),
-        }
-    }
 
     #[tokio::test]
     async fn what_is_kept_is_what_was_there() {

@@ -21,7 +21,7 @@ fn built() -> Arc<dyn Provider> {
     build(&mut Section::new("telegram", CLIENT.parse().unwrap())).unwrap().unwrap()
 }
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     Context {
         egress: Egress::new(Setup::default()).unwrap(),
         clock: Clock::system(),

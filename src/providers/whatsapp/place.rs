@@ -85,7 +85,7 @@ impl Place {
     /// # Errors
     /// When it is not one of ours.
     pub fn read(state: State) -> Result<Self, Trouble> {
-        serde_json::from_value(state.0).map_err(|_| Trouble::bug("state_unreadable"))
+        state.read()
     }
 
     /// The same attempt at another step.
@@ -103,7 +103,6 @@ impl Place {
     /// # Errors
     /// None that could happen; plain values always become JSON.
     pub fn show(&self, step: Step) -> Result<Next, Trouble> {
-        let state = serde_json::to_value(self).map(State).map_err(|_| Trouble::bug("state_unwritable"))?;
-        Ok(Next::Step { step: Box::new(step), state })
+        Ok(Next::Step { step: Box::new(step), state: State::of(self)? })
     }
 }
