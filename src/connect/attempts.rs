@@ -298,6 +298,7 @@ impl Connect {
                 let release = self.release(&attempt.provider, &signed.identity, &signed.secret)?;
                 (step, state, release)
             }
+            Next::Holding { step, state, secret } => (step, state, self.held(session, attempt, &secret)?),
             Next::Connected(connected) => return self.recognise(session, attempt, *connected).await,
             Next::Failed(failure) => return Ok(Outcome::Failed { code: failure.code }),
         };

@@ -288,7 +288,8 @@ impl Connect {
 
     /// Saves what comes next; gives whether the conversation goes on.
     async fn go_on(&self, talk: &mut Talk, conversation: &mut dyn Conversation, next: Next) -> Result<bool> {
-        let is_step = matches!(next, Next::Step { .. });
+        let is_step = matches!(next, Next::Step { .. } | Next::Holding { .. });
+        let granted = !matches!(next, Next::Step { .. });
         let leaving = self.leaving(&talk.attempt.provider, &talk.session.id);
         let left = self.limits.secrets_per_session - talk.session.secrets_tried;
         let outcome = self.outcome(&talk.session, &talk.attempt, next, leaving, left).await?;
@@ -313,10 +314,14 @@ impl Connect {
                     }
                 };
             }
-            // Somebody's answer came in between. A step that was heard before it is out of date; an account is not.
+            // Somebody's answer came in between. A step that was heard before it is out of date; what was granted is not.
             let Some(stood) = self.settled(talk).await? else { break };
+            let provider = talk.attempt.provider.clone();
             (talk.session, talk.attempt, talk.shown) = stood;
-            if is_step {
+            if is_step && talk.attempt.provider != provider {
+                break;
+            }
+            if !granted {
                 if talk.shown.step.live {
                     conversation.answered(talk.shown.state.clone());
                 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::settle::{SignedIn, end};
-use super::{Connect, Error, Result, decode, ending};
+use super::{Connect, Error, Result, decode, ending, releases};
 use crate::kernel::clock::Millis;
 use crate::kernel::figures::figures;
 use crate::kernel::ids::{AccountId, SessionId};
@@ -44,6 +44,17 @@ enum Redeemed {
     Gone,
 }
 
+/// A code that somebody redeems.
+struct Redeeming {
+    id: SessionId,
+    hash: String,
+    /// How the account is watched over from now on.
+    watch: Option<Watch>,
+    /// What gives the grant back that was kept aside.
+    gives_back: Option<Release>,
+    now: Millis,
+}
+
 /// A sign-in to be taken back.
 struct Abandoning {
     id: SessionId,
@@ -77,15 +88,15 @@ impl Connect {
         let waits = self.store.read().await?.finish(id).await?;
         let aside = waits.and_then(|waits| waits.aside.map(|aside| (waits.provider, aside)));
         // How it is watched over follows from the secret; a provider that was switched off says nothing of it.
-        let watch = match &aside {
-            Some((slug, aside)) => self.first_watch(slug, &decode(&aside.secret)?).ok(),
-            None => None,
+        let (watch, gives_back) = match &aside {
+            Some((slug, aside)) => (
+                self.first_watch(slug, &decode(&aside.secret)?).ok(),
+                self.release_of(slug, &aside.details, &aside.secret)?,
+            ),
+            None => (None, None),
         };
-        let context = (id.clone(), hash(code), watch, self.now());
-        let done = self
-            .store
-            .write(context, |(id, hash, watch, now), tx| Box::pin(redeem(id, hash, watch.as_ref(), *now, tx)))
-            .await;
+        let redeeming = Redeeming { id: id.clone(), hash: hash(code), watch, gives_back, now: self.now() };
+        let done = self.store.write(redeeming, |redeeming, tx| Box::pin(redeem(redeeming, tx))).await;
         let done = match done {
             Err(store::Error::NotFound) => return Err(Error::NotFound("session")),
             done => done?,
@@ -212,6 +223,7 @@ pub(super) async fn complete(
         Some(account) => {
             let (details, secret) = (fresh.details.clone(), signed.secret.clone());
             let watch = fresh.watch.clone();
+            releases::replace(&account.id, &secret, signed.release.as_ref(), tx).await?;
             let works = AccountUpdate { status: Status::Ok, cause: None, details, secret, at: now, watch };
             tx.update_account(&account.id, account.version, &works).await?;
             account.id
@@ -289,13 +301,9 @@ pub(super) async fn hold(
     Ok(())
 }
 
-async fn redeem(
-    id: &SessionId,
-    hash: &str,
-    watch: Option<&Watch>,
-    now: Millis,
-    tx: &mut Tx,
-) -> store::Result<Redeemed> {
+async fn redeem(redeeming: &Redeeming, tx: &mut Tx) -> store::Result<Redeemed> {
+    let Redeeming { id, hash, watch, gives_back, .. } = redeeming;
+    let now = redeeming.now;
     let session = tx.session(id).await?.ok_or(store::Error::NotFound)?;
     match session.state_at(now) {
         SessionState::Finishing => {}
@@ -306,7 +314,7 @@ async fn redeem(
     let Some(waits) = tx.finish(id).await?.filter(|waits| waits.due_at > now) else {
         return Ok(Redeemed::Ended);
     };
-    if waits.code_hash != hash {
+    if waits.code_hash != *hash {
         return Ok(Redeemed::Wrong);
     }
     let Some((account, secret, _)) = tx.account_secret(&waits.account_id).await? else {
@@ -318,7 +326,8 @@ async fn redeem(
         is_pending(&account).then(|| Aside { details: account.details.clone(), secret })
     });
     if let Some(Aside { details, secret }) = kept {
-        let watch = watch.unwrap_or(&account.watch).clone();
+        let watch = watch.as_ref().unwrap_or(&account.watch).clone();
+        releases::replace(&account.id, &secret, gives_back.as_ref(), tx).await?;
         let works = AccountUpdate { status: Status::Ok, cause: None, details, secret, at: now, watch };
         tx.update_account(&account.id, account.version, &works).await?;
     }
@@ -353,6 +362,9 @@ async fn abandon(abandoning: &Abandoning, tx: &mut Tx) -> store::Result<bool> {
                 let update = AccountUpdate { status, cause, details, secret, at: *now, watch };
                 tx.update_account(&account.id, account.version, &update).await?;
                 tx.empty_finish(&session_id).await?;
+                if let Some(release) = release.as_ref().filter(|one| one.stands_alone()) {
+                    tx.insert_release(release).await?;
+                }
             }
             _ => {
                 let facts = [("provider", &*account.provider), ("cause", cause)];

@@ -1,14 +1,15 @@
-//! Grants that nobody uses any more are ended at their provider. A provider ends all that a person granted to the same
+//! Grants that nobody uses any more are ended at their provider. Most providers end all that a person granted to the same
 //! client at once, so nothing is ended while another account of theirs is connected, and a sign-in that completes while
-//! one is being ended asks the person once more instead of keeping what is void.
+//! one is being ended asks the person once more instead of keeping what is void. Where each grant stands alone, as a linked
+//! device does, each that is replaced or left behind is ended for itself.
 
 use std::time::Duration;
 
 use super::{Connect, Details, Result, decode, encode};
 use crate::contract::{Context, State};
-use crate::kernel::ids::ReleaseId;
+use crate::kernel::ids::{AccountId, ReleaseId};
 use crate::kernel::words::ReleaseState;
-use crate::store::Release;
+use crate::store::{self, Attempt, Release, Session, Tx};
 
 /// How long one call to a provider may take; shorter than [`LEASE`].
 const CALL: Duration = Duration::from_secs(30);
@@ -16,6 +17,8 @@ const CALL: Duration = Duration::from_secs(30);
 const LEASE: Duration = Duration::from_secs(60);
 /// How long it is remembered that one was ended: longer than any sign-in takes to be saved.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// How long after its session's end a grant is ended that an attempt held, should that end not have been written down.
+const LATEST: Duration = Duration::from_secs(3600);
 /// The pause after the first try that had no answer; it doubles with each.
 const PAUSE: Duration = Duration::from_secs(10);
 /// The longest pause.
@@ -26,21 +29,37 @@ const TRIES: i64 = 20;
 impl Connect {
     /// What gives a grant back, where its provider takes grants back.
     pub(super) fn release(&self, slug: &str, identity: &str, secret: &State) -> Result<Option<Release>> {
-        if !self.provider(slug)?.revokes() {
+        let provider = self.provider(slug)?;
+        if !provider.revokes() {
             return Ok(None);
         }
         let now = self.now();
+        let alone = provider.grants_stand_alone();
         Ok(Some(Release {
             id: ReleaseId::new(now, self.random()),
             provider: slug.to_owned(),
-            identity_mark: self.identity_mark(slug, identity),
+            identity_mark: if alone { String::new() } else { self.identity_mark(slug, identity) },
             secret: encode(secret)?,
             state: ReleaseState::Due,
             tries: 0,
             due_at: now,
             version: 1,
             created_at: now,
+            held_by: None,
         }))
+    }
+
+    /// What gives back what a person granted before their sign-in is over, unless its attempt makes an account of it. The
+    /// session's end makes it due; should that never be written down, its own time does.
+    pub(super) fn held(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        secret: &State,
+    ) -> Result<Option<Release>> {
+        let release = self.release(&attempt.provider, "", secret)?.filter(Release::stands_alone);
+        let due_at = session.expires_at.after(LATEST);
+        Ok(release.map(|release| Release { held_by: Some(attempt.id.clone()), due_at, ..release }))
     }
 
     /// What gives back the grant of an account that goes, by its row. A provider that was switched off since cannot be
@@ -59,7 +78,10 @@ impl Connect {
 
     /// Puts a grant on its way back.
     pub(super) async fn give_back(&self, release: Option<Release>) -> Result<()> {
-        let Some(release) = release else { return Ok(()) };
+        let Some(mut release) = release else { return Ok(()) };
+        if release.held_by.take().is_some() {
+            release.due_at = self.now();
+        }
         self.store.write(release, |release, tx| Box::pin(tx.insert_release(release))).await?;
         Ok(())
     }
@@ -145,5 +167,21 @@ impl Connect {
             Ok(asked) => asked.map_err(|trouble| trouble.code),
             Err(_) => Err("timeout"),
         }
+    }
+}
+
+/// Puts on its way back what an account's secret was before this one, where that ends alone. `of` gives the new one back.
+pub(super) async fn replace(
+    account: &AccountId,
+    secret: &[u8],
+    of: Option<&Release>,
+    tx: &mut Tx,
+) -> store::Result<()> {
+    let Some(of) = of.filter(|of| of.stands_alone()) else { return Ok(()) };
+    match tx.account_secret(account).await? {
+        Some((_, former, _)) if *former != *secret => {
+            tx.insert_release(&Release { secret: former, ..of.clone() }).await
+        }
+        _ => Ok(()),
     }
 }

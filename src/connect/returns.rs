@@ -1,10 +1,12 @@
-//! Coming back from a provider's own pages. What a browser brings to the public callback is parked under the attempt
-//! that its `state` names; only the browser that left, by its cookie, takes it out, and only then is the provider asked.
+//! Coming back from a provider's own pages. Only the browser that left, by its cookie, has the provider asked: at once where
+//! it shows the cookie at the public callback. What any other brings there is parked under the attempt that its `state`
+//! names, since the session may be another host's, to be taken out where the cookie is.
 //! An administrator who comes back tells no more than that the person may try again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::claims::holds;
 use super::{Connect, Error, Result, SessionView, View, decode, encode};
 use crate::contract::{Action, Answer, Returns, StepKind, approval_callback, callback};
 use crate::kernel::ids::SessionId;
@@ -20,6 +22,13 @@ const DECLINED: &str = "approval_declined";
 
 /// What became of a return at the callback.
 pub enum Landing {
+    /// The browser that left has come to its session's host: the provider was asked.
+    Answered {
+        /// The session.
+        session: SessionId,
+        /// What is to be shown now.
+        view: Result<Box<View>>,
+    },
     /// It is parked; the browser goes on to its session on this host with the handle.
     Parked {
         /// The host that the attempt runs on, from the configured list.
@@ -84,11 +93,19 @@ impl Connect {
         format!("{session}.{}", self.marker.mark("approval", &[session.as_str()]))
     }
 
-    /// Parks what a browser brought back from the provider with this slug. It exchanges nothing.
+    /// Goes on with what a browser brought back from the provider with this slug to the host `at`; parks it where nothing
+    /// shows that this is the browser that left.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn park(&self, slug: &str, state: &str, brought: BTreeMap<String, Secret>) -> Result<Landing> {
+    pub async fn land(
+        &self,
+        slug: &str,
+        state: &str,
+        brought: BTreeMap<String, Secret>,
+        at: &str,
+        cookie_of: impl Fn(&SessionId) -> Option<String>,
+    ) -> Result<Landing> {
         let id = hash(state);
         let stray = |code| Ok(Landing::Stray { code });
         let Some((way, attempt, session)) = self.left(&id).await? else { return stray("state_unknown") };
@@ -101,6 +118,8 @@ impl Connect {
             let session = Box::new(self.read_session(session)?);
             return Ok(Landing::Over { session, state });
         }
+        let cookie = cookie_of(&session.id);
+        let left_here = attempt.host == at && holds(&session, cookie.as_deref());
         let (host, session) = (attempt.host.clone(), session.id);
         let late = |code| Ok(Landing::Late { host: host.clone(), session: session.clone(), code });
         // The reply that led to the end was lost, or the person went back: the session's page shows it.
@@ -109,6 +128,11 @@ impl Connect {
         }
         if attempt.state != AttemptState::Live || attempt.version != way.attempt_version {
             return late(if way.parked_at.is_some() { "state_repeated" } else { "state_stale" });
+        }
+        if left_here {
+            let answer = Answer { action: Action::Returned, fields: brought };
+            let went = self.answer_with(&session, cookie.as_deref(), attempt.version, answer, None).await;
+            return Ok(Landing::Answered { session, view: went.map(|(_, view)| Box::new(view)) });
         }
         let handle = self.handle(&id, &brought);
         let now = self.now();

@@ -80,6 +80,8 @@ pub(super) struct Saving {
     unused: i64,
     began: Millis,
     now: Millis,
+    /// Whether the provider's grants stand alone.
+    alone: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
@@ -229,6 +231,7 @@ impl Connect {
 
     /// An outcome, ready to be written.
     pub(super) fn saving(&self, settling: Settling) -> Result<Arc<Saving>> {
+        let provider = settling.attempt.provider.clone();
         let change = match settling.outcome {
             Outcome::Step { step, state, leaving, release, chosen } => {
                 let (name, refusal) = (step.name.clone(), step.refusal().map(str::to_owned));
@@ -250,6 +253,7 @@ impl Connect {
                 Kind::Postgres => settling.began.before(SKEW),
             },
             now: self.now(),
+            alone: self.provider(&provider).is_ok_and(|one| one.grants_stand_alone()),
         }))
     }
 
@@ -323,7 +327,7 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
     if session.state_at(*now) != SessionState::Open || session.claim_no != attempt.claim_no {
         return Ok(Saved::Lost);
     }
-    if let Change::Connected(signed) = change {
+    if let (Change::Connected(signed), false) = (change, saving.alone) {
         let fresh = &signed.account;
         if !tx.keep_grants(&fresh.provider, &fresh.identity_mark, saving.began).await? {
             return Ok(Saved::Ending);
@@ -339,6 +343,16 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
         Ok(()) => {}
         Err(store::Error::Conflict) => return Ok(Saved::Lost),
         Err(error) => return Err(error),
+    }
+    if saving.alone {
+        match change {
+            Change::Connected(_) => tx.keep_held(&attempt.id).await?,
+            // The same grant, and another row for it.
+            Change::Step { release: Some(release), .. } if release.held_by.is_some() => {
+                tx.keep_held(&attempt.id).await?;
+            }
+            _ => tx.let_go_of_held(&attempt.id, *now).await?,
+        }
     }
     tx.wake(Wake::Attempt(attempt.id.as_str().to_owned()));
     let mut update = SessionUpdate::from(&session);

@@ -205,6 +205,16 @@ pub enum Next {
         /// What came of the sign-in.
         signed: Box<Connected>,
     },
+    /// A step of somebody who has granted something already that only the rest of the sign-in makes an account of: it is
+    /// given back if that does not come about. For providers whose grants stand alone.
+    Holding {
+        /// What to show.
+        step: Box<Step>,
+        /// What to remember until the answer.
+        state: State,
+        /// What was granted, as an account's secret would be.
+        secret: State,
+    },
     /// It ends here, and trying again would not help.
     Failed(Failure),
 }
@@ -327,6 +337,12 @@ pub trait Provider: Send + Sync {
 
     /// Whether [`Provider::revoke`] ends grants at the provider.
     fn revokes(&self) -> bool {
+        false
+    }
+
+    /// Whether every sign-in is a grant of its own that ends alone, as a linked device does. Otherwise ending one ends all
+    /// that the person granted to us.
+    fn grants_stand_alone(&self) -> bool {
         false
     }
 

@@ -257,7 +257,10 @@ impl Tx {
                 .fetch_optional(self.conn())
                 .await?;
         match current {
-            Some(version) => self.save_attempt(id, version, AttemptState::Ended, b"", false, now).await,
+            Some(version) => {
+                self.save_attempt(id, version, AttemptState::Ended, b"", false, now).await?;
+                self.let_go_of_held(id, now).await
+            }
             None => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use super::columns::Columns;
 use super::error::{Error, Result};
 use super::{Db, Tx};
 use crate::kernel::clock::Millis;
-use crate::kernel::ids::ReleaseId;
+use crate::kernel::ids::{AttemptId, ReleaseId};
 use crate::kernel::words::ReleaseState;
 
 const TABLE: &str = "releases";
@@ -26,7 +26,7 @@ pub struct Release {
     pub id: ReleaseId,
     /// The provider.
     pub provider: String,
-    /// The mark of the provider's id of the person.
+    /// The mark of the provider's id of the person, all of whose grants end with it; empty where it ends alone.
     pub identity_mark: String,
     /// What ends the grant; sealed at rest, and forgotten once it has.
     pub secret: Zeroizing<Vec<u8>>,
@@ -40,6 +40,15 @@ pub struct Release {
     pub version: i64,
     /// When it was no longer needed.
     pub created_at: Millis,
+    /// The live attempt that may still make an account of it. Once that ends, it is due.
+    pub held_by: Option<AttemptId>,
+}
+
+impl Release {
+    /// Whether it ends alone.
+    pub fn stands_alone(&self) -> bool {
+        self.identity_mark.is_empty()
+    }
 }
 
 impl fmt::Debug for Release {
@@ -51,7 +60,8 @@ impl fmt::Debug for Release {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, provider, identity_mark, secret, state, tries, due_at, version, created_at FROM releases ",
+            "SELECT id, provider, identity_mark, secret, state, tries, due_at, version, created_at, held_by \
+             FROM releases ",
             $tail
         )
     };
@@ -73,6 +83,7 @@ impl Db {
             due_at: columns.time()?,
             version: columns.int()?,
             created_at: columns.time()?,
+            held_by: columns.maybe_text()?.and_then(|id| id.parse().ok()),
             id,
         })
     }
@@ -108,8 +119,8 @@ impl Tx {
     pub async fn insert_release(&mut self, release: &Release) -> Result<()> {
         let secret = self.seal(TABLE, SECRET, release.id.as_str(), VERSION, &release.secret);
         sqlx::query(
-            "INSERT INTO releases (id, provider, identity_mark, secret, state, tries, due_at, version, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO releases (id, provider, identity_mark, secret, state, tries, due_at, version, created_at, \
+             held_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(release.id.as_str())
         .bind(&*release.provider)
@@ -120,6 +131,7 @@ impl Tx {
         .bind(release.due_at.0)
         .bind(release.version)
         .bind(release.created_at.0)
+        .bind(release.held_by.as_ref().map(AttemptId::as_str))
         .execute(self.conn())
         .await?;
         Ok(())
@@ -181,6 +193,33 @@ impl Tx {
             .execute(self.conn())
             .await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// What a live attempt held is needed by its account from now on, or another grant takes its place.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn keep_held(&mut self, attempt: &AttemptId) -> Result<()> {
+        sqlx::query("DELETE FROM releases WHERE held_by = $1")
+            .bind(attempt.as_str())
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+
+    /// What a live attempt held is not needed any more, and is due.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn let_go_of_held(&mut self, attempt: &AttemptId, now: Millis) -> Result<()> {
+        sqlx::query(
+            "UPDATE releases SET held_by = NULL, due_at = $1, version = version + 1 WHERE held_by = $2",
+        )
+        .bind(now.0)
+        .bind(attempt.as_str())
+        .execute(self.conn())
+        .await?;
+        Ok(())
     }
 
     /// Takes back every grant of this person that waits to be ended, since they are connected again. `false` when one

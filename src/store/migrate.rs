@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (202_611_270_050, include_str!("../../migrations/202611270050_told_once.sql")),
     (202_611_270_060, include_str!("../../migrations/202611270060_due.sql")),
     (202_611_270_070, include_str!("../../migrations/202611270070_handed_out.sql")),
+    (202_611_270_080, include_str!("../../migrations/202611270080_held.sql")),
 ];
 
 /// Applies what is missing; gives the numbers that this call applied.

@@ -116,6 +116,10 @@ impl Provider for Telegram {
         true
     }
 
+    fn grants_stand_alone(&self) -> bool {
+        true
+    }
+
     async fn revoke(&self, cx: &Context, secret: State) -> Result<(), Trouble> {
         check::sign_out(&self.application, cx, &Keys::read(&secret)?).await
     }

@@ -87,6 +87,10 @@ impl Provider for Whatsapp {
         true
     }
 
+    fn grants_stand_alone(&self) -> bool {
+        true
+    }
+
     async fn revoke(&self, cx: &Context, secret: State) -> Result<(), Trouble> {
         visits::revoke(&self.house, cx, &secret).await
     }

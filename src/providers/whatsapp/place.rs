@@ -103,6 +103,12 @@ impl Place {
     /// # Errors
     /// None that could happen; plain values always become JSON.
     pub fn show(&self, step: Step) -> Result<Next, Trouble> {
-        Ok(Next::Step { step: Box::new(step), state: State::of(self)? })
+        let (step, state) = (Box::new(step), State::of(self)?);
+        Ok(match &self.stand {
+            Stand::Paired { session } | Stand::Unfinished { session } => {
+                Next::Holding { step, state, secret: State(session.clone()) }
+            }
+            _ => Next::Step { step, state },
+        })
     }
 }

@@ -1,5 +1,5 @@
-//! Where people come back from a provider's own pages. The callback exchanges nothing: it parks what was brought and
-//! sends the browser on to its session, where its cookie must be; only there the provider is asked. An administrator
+//! Where people come back from a provider's own pages. The callback has the provider asked for the browser that shows its
+//! cookie there; it parks what any other brought and sends it on to its session, where its cookie must be. An administrator
 //! who approved comes back to a route of its own, which moves no session on by more than "try again".
 
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ fn read(query: &str) -> Result<BTreeMap<String, Secret>, Refused> {
     }
 }
 
-/// `GET /providers/{providerName}/callback`: 303 to the session with a handle; 410 with the way home when that is over;
+/// `GET /providers/{providerName}/callback`: 303 to the session, with a handle where the session's cookie is missing; 410 with the way home when that is over;
 /// 404 for a provider of no such name and for a sign-in that nobody waits for, 400 for what no provider sends: without `state`, without both `code` and
 /// `error`, a parameter twice, overlong or not in UTF-8.
 pub(super) async fn callback(
@@ -82,7 +82,9 @@ pub(super) async fn callback(
     let on = |host: &str, path: &str| {
         see_other(&format!("{}{path}", web.settings.public_url.origin_of(host)), None)
     };
-    match web.connect.park(slug, &state, brought).await {
+    match web.connect.land(slug, &state, brought, &browser.host, |id| browser.cookie_of(id)).await {
+        Ok(Landing::Answered { session, view: Ok(view) }) => see_other(&after(&session, &view), None),
+        Ok(Landing::Answered { session, view: Err(error) }) => failed(&web, &browser, &session, &error).await,
         Ok(Landing::Parked { host, session, handle }) => {
             on(&host, &format!("{}/return?handle={}", path(&session), handle.reveal()))
         }
@@ -101,7 +103,7 @@ pub(super) async fn callback(
     }
 }
 
-/// `GET /wizard/{session}/return`: the one GET that moves a session on, with the cookie and a handle that is good once.
+/// `GET /wizard/{session}/return`: goes on from another host's callback, with the cookie and a handle that is good once.
 pub(super) async fn resume(
     State(web): State<Web>,
     browser: Browser,

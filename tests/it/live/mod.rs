@@ -1,6 +1,7 @@
 //! Steps that move on by themselves, through the running server: a code is scanned elsewhere and the session goes on, whoever
 //! looks or does not; and whoever dies meanwhile, the person gets a fresh code.
 
+mod devices;
 mod nodes;
 mod owners;
 mod walk;

@@ -12,10 +12,15 @@ use crate::app::person::Person;
 use crate::parts::identity::House;
 use crate::proofs::walk::succeeded;
 
-/// A return that waits for its browser, and where it waits.
+/// A return that waits for its browser, and where it waits: it came by a way that has no cookie, as another host does.
 pub async fn parked(place: &Place, person: &Person) -> Url {
     let back = place.consent(&person.begin(&place.link(json!({})).await).await).await;
-    let callback = person.send("GET", back.as_str(), &[], b"").await.unwrap();
+    waits(&back).await
+}
+
+/// Where a return waits that a browser without the cookie has brought.
+pub async fn waits(back: &Url) -> Url {
+    let callback = send("GET", back.as_str(), &[], b"").await;
     assert_eq!(callback.status, 303);
     back.join(callback.header("location")).unwrap()
 }
@@ -140,7 +145,11 @@ async fn no_header_of_a_request_leads_a_return_to_another_host() {
     let with_more = format!("{back}&host=evil.example&redirect_uri=https://evil.example&session=x&handle=y");
     let reply = person.send("GET", &with_more, &headers, b"").await.unwrap();
     assert_eq!(reply.status, 303);
-    assert!(reply.header("location").starts_with(&place.app.url("/wizard/authsess_")), "{:?}", reply.headers);
+    let on = back.join(reply.header("location")).unwrap();
+    assert!(on.as_str().starts_with(&place.app.url("/wizard/authsess_")), "{:?}", reply.headers);
+    // The same for a browser whose cookie is on another host.
+    let stranger = send("GET", back.as_str(), &headers, b"").await;
+    assert!(stranger.header("location").starts_with(&place.app.url("/wizard/authsess_")), "{stranger:?}");
 }
 
 #[tokio::test]

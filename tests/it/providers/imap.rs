@@ -65,7 +65,7 @@ impl Person {
         match next {
             Next::Step { step, state } => (self.step, self.state) = (Some(*step), state),
             Next::Connected(connected) => (self.step, self.connected) = (None, Some(*connected)),
-            Next::Unfit { .. } | Next::Failed(_) => panic!("it ended: {next:?}"),
+            Next::Unfit { .. } | Next::Holding { .. } | Next::Failed(_) => panic!("it ended: {next:?}"),
         }
     }
 

@@ -157,7 +157,7 @@ impl Visit<'_> {
             Next::Unfit { step, state, signed } => {
                 (self.step, self.state, self.unfit) = (Some(*step), state, Some(*signed));
             }
-            Next::Failed(failure) => panic!("{failure:?}"),
+            Next::Holding { .. } | Next::Failed(_) => panic!("{next:?}"),
         }
     }
 

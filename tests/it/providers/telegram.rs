@@ -77,7 +77,7 @@ impl Person {
             Next::Connected(connected) => {
                 (self.step, self.talk, self.connected) = (None, None, Some(*connected));
             }
-            Next::Unfit { .. } | Next::Failed(_) => panic!("it ended: {next:?}"),
+            Next::Unfit { .. } | Next::Holding { .. } | Next::Failed(_) => panic!("it ended: {next:?}"),
         }
     }
 

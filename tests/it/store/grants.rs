@@ -23,6 +23,7 @@ pub fn release(provider: &str, identity_mark: &str, secret: &[u8]) -> Release {
         due_at: at,
         version: 1,
         created_at: at,
+        held_by: None,
     }
 }
 

@@ -113,7 +113,7 @@ impl Person<'_> {
     fn note(&mut self, next: Next) {
         self.code = None;
         match next {
-            Next::Step { step, state } => {
+            Next::Step { step, state } | Next::Holding { step, state, .. } => {
                 if !step.live {
                     self.talk = None;
                 }
