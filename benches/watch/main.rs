@@ -68,7 +68,7 @@ impl Provider for AtOnce {
 
     fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
         let peer = secret.0["host"].as_str().unwrap_or_default().to_owned();
-        Ok(Outlook { peer, renews: false, client: None, end: None, exclusive: false })
+        Ok(Outlook { peer, renews: false, client: None, end: None })
     }
 
     async fn check(&self, _: &Context, _: State) -> Result<Checked, Trouble> {
@@ -162,6 +162,7 @@ async fn fill(store: &Store, from: usize, to: usize, lanes: usize) {
                 created_at: now,
                 updated_at: now,
                 status_at: now,
+                handed_out_at: None,
                 watch,
             };
             (account, json!({ "host": host, "password": "x".repeat(200) }).to_string())

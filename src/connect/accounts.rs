@@ -4,7 +4,7 @@ use super::{Connect, Details, Error, Page, Result, decode};
 use crate::contract::Profile;
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::AccountId;
-use crate::kernel::words::{EventKind, Status, UserAction};
+use crate::kernel::words::{EventKind, Owner, Status, UserAction};
 use crate::store::{self, Account, AccountFilter};
 
 /// An account as its backend reads it; nothing secret.
@@ -38,11 +38,14 @@ pub struct AccountView {
     pub check_at: Millis,
     /// The next end that is known of.
     pub ends_at: Option<Millis>,
+    /// Who may be online with its session, where only one may.
+    pub owner: Option<Owner>,
 }
 
 impl Connect {
     pub(super) fn read_account(&self, account: Account) -> Result<AccountView> {
         let details: Details = decode(&account.details)?;
+        let owner = self.owner(&account);
         let watch = account.watch;
         Ok(AccountView {
             id: account.id,
@@ -60,6 +63,7 @@ impl Connect {
             checked_at: watch.checked_at,
             check_at: watch.check_at,
             ends_at: watch.ends_at,
+            owner,
         })
     }
 

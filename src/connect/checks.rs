@@ -12,7 +12,7 @@ use super::{Connect, Error, Result, decode};
 use crate::kernel::ids::AccountId;
 use crate::kernel::random::Token;
 use crate::kernel::unchanged::Unchanged;
-use crate::kernel::words::Status;
+use crate::kernel::words::{Owner, Status};
 use crate::store::{self, DueLanes, Hold, Looking};
 
 /// How long an account that cannot be looked at is left alone: its provider was switched off, or its row is damaged.
@@ -109,10 +109,7 @@ impl Connect {
             return Ok(Looked::NotAsked);
         }
         let secret = decode(&secret)?;
-        let outlook = self.provider(&account.provider)?.outlook(&secret);
-        if outlook.is_ok_and(|outlook| outlook.exclusive)
-            && self.store.read().await?.is_handed_out(&due.id).await?
-        {
+        if self.owner(&account) == Some(Owner::Consumer) {
             self.put_off(&due, due.interrupted).await?;
             return Ok(Looked::NotAsked);
         }

@@ -83,9 +83,7 @@ impl Connect {
             // What cannot be renewed is good as long as it lasts.
             let as_it_is = || provider.outlook(secret).is_ok_and(|outlook| !outlook.renews);
             if credentials.expires_at.is_none() || enough || (lasts(Duration::ZERO) && as_it_is()) {
-                if !provider.outlook(secret).is_ok_and(|outlook| outlook.exclusive)
-                    || self.hand_out(id, version).await?
-                {
+                if !provider.online_once() || self.hand_out(id, version).await? {
                     return Ok(Ok(Given { account: view, credentials }));
                 }
                 // Somebody looks at it, connected with the very session.
@@ -128,14 +126,6 @@ impl Connect {
             tracing::warn!(account.id = %id, cause = code, "credentials could not be renewed yet");
             return Ok(Ok(Given { account: view, credentials }));
         }
-    }
-
-    /// Notes that a session which only one may be connected with is the backend's from now on.
-    async fn hand_out(&self, id: &AccountId, version: i64) -> Result<bool> {
-        let context = (id.clone(), version, self.now());
-        let noted =
-            self.store.write(context, |(id, version, now), tx| Box::pin(tx.hand_out(id, *version, *now)));
-        Ok(noted.await?)
     }
 
     async fn read_secret(&self, id: &AccountId) -> Result<Read> {

@@ -129,6 +129,7 @@ impl Connect {
             created_at: now,
             updated_at: now,
             status_at: now,
+            handed_out_at: None,
             watch: self.first_watch(slug, &secret)?,
         };
         let line = self.audit_entry(Audited {

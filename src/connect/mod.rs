@@ -16,6 +16,7 @@ mod endpoints;
 mod error;
 mod finish;
 mod grants;
+mod handouts;
 mod import;
 mod keys;
 mod looks;
@@ -45,6 +46,7 @@ pub use endpoints::{EndpointChange, EndpointReply, EndpointView, MOST_ENDPOINTS,
 pub use error::{Broken, Error};
 pub use finish::Finished;
 pub use grants::{Given, Missing};
+pub use handouts::Fate;
 pub use import::{Import, ImportedAccount, Replying};
 pub use keys::{AUDIT, CREDENTIALS, MANAGE, NewKey};
 pub use looks::Looked;

@@ -161,6 +161,7 @@ impl Connect {
             created_at: now,
             updated_at: now,
             status_at: now,
+            handed_out_at: None,
             watch: self.first_watch(&attempt.provider, &signed.secret)?,
         };
         let release = self.release(&attempt.provider, &details.identity, &signed.secret)?;

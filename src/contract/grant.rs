@@ -83,8 +83,6 @@ pub struct Outlook {
     pub client: Option<String>,
     /// The next end that is known of.
     pub end: Option<End>,
-    /// Whether nobody else may be connected with it while one looks: the provider lets it be online once.
-    pub exclusive: bool,
 }
 
 /// A moment at which an account stops working unless somebody acts.

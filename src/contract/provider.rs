@@ -314,6 +314,12 @@ pub trait Provider: Send + Sync {
     /// `Trouble` when the secret cannot be read back.
     fn outlook(&self, secret: &State) -> Result<Outlook, Trouble>;
 
+    /// Whether the provider lets a session be online once: whoever looks at an account then ends the session of whoever
+    /// works with it.
+    fn online_once(&self) -> bool {
+        false
+    }
+
     /// Tries whether a secret that is not renewed still works. Nothing is used up.
     ///
     /// # Errors

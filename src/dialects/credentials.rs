@@ -8,6 +8,7 @@ use super::fields::Fields;
 use super::postpress::{LinkRequest, read_link};
 use crate::contract::Credentials;
 use crate::kernel::clock::Millis;
+use crate::kernel::words::{Owner, Status};
 
 /// A read request for credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,71 @@ pub fn read(body: &Value, account: &str, expires_at: Millis) -> Result<Asked, En
         None => None,
     };
     Ok(Asked { fresh, reconnect, unknown })
+}
+
+/// What a backend says of a session that it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Back {
+    /// Why the provider has ended it, where it did: a stable code.
+    pub dead: Option<String>,
+    /// Members that mean nothing here.
+    pub unknown: Vec<String>,
+}
+
+/// Reads what became of a session: `state`, `returned` or `dead`, and with the latter a `cause` of small letters, digits and
+/// underscores.
+///
+/// # Errors
+/// An envelope that names what is wrong.
+pub fn read_back(body: &Value) -> Result<Back, Envelope> {
+    const LONGEST: usize = 64;
+    const REPORTED: &str = "session_reported_dead";
+    let mut fields = Fields::of(body)?;
+    let dead = match fields.text("state", LONGEST) {
+        Some("returned") => false,
+        Some("dead") => true,
+        Some(_) => {
+            fields.broken("state", "must be returned or dead");
+            false
+        }
+        None => false,
+    };
+    if body.get("state").is_none_or(Value::is_null) {
+        fields.missing("state", "what became of the session: returned or dead");
+    }
+    let cause = fields.text("cause", LONGEST);
+    let is_code = |cause: &str| {
+        cause.starts_with(|first: char| first.is_ascii_lowercase())
+            && cause.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    match cause {
+        Some(_) if !dead => fields.broken("cause", "goes with the state dead alone"),
+        Some(cause) if !is_code(cause) => {
+            fields
+                .broken("cause", "must be a code such as logged_out: small letters, digits and underscores");
+        }
+        _ => {}
+    }
+    let dead = dead.then(|| cause.unwrap_or(REPORTED).to_owned());
+    Ok(Back { dead, unknown: fields.end()? })
+}
+
+/// Whose an account's session is, and how the account is.
+pub fn session_back(
+    account: &str,
+    provider: &str,
+    owner: Option<Owner>,
+    status: Status,
+    cause: Option<&str>,
+) -> Value {
+    json!({
+        "object": "AccountSession",
+        "account_id": account,
+        "provider": provider,
+        "owner": owner,
+        "status": status,
+        "cause": cause,
+    })
 }
 
 /// What lets a backend act for the person.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::kernel::clock::Millis;
-use crate::kernel::words::UserAction;
+use crate::kernel::words::{Owner, UserAction};
 
 /// What goes with a status.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub struct Health {
     pub check_at: Millis,
     /// The next end that is known of.
     pub ends_at: Option<Millis>,
+    /// Who may be online with its session, where only one may.
+    pub owner: Option<Owner>,
 }
 
 impl Health {

@@ -109,6 +109,14 @@ words! {
         Wait = "wait",
     }
 
+    /// Who may be online with a session that only one may be online with.
+    Owner {
+        /// This server, to look whether it still works.
+        Vestibule = "vestibule",
+        /// A backend that read it.
+        Consumer = "consumer",
+    }
+
     /// What happened.
     EventKind {
         /// A browser claimed the session.

@@ -46,6 +46,8 @@ pub struct Account {
     pub updated_at: Millis,
     /// When its status last changed.
     pub status_at: Millis,
+    /// When its session was handed out to a backend, where only one may be online with it.
+    pub handed_out_at: Option<Millis>,
     /// What is known from looking at it.
     pub watch: Watch,
 }
@@ -97,7 +99,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, version, provider, status, cause, identity_mark, name_mark, details, seq, created_at, ",
-            "updated_at, status_at, check_lane, check_at, client, watch FROM accounts ",
+            "updated_at, status_at, handed_out_at, check_lane, check_at, client, watch FROM accounts ",
             $tail
         )
     };
@@ -123,6 +125,7 @@ impl Db {
             created_at: columns.time()?,
             updated_at: columns.time()?,
             status_at: columns.time()?,
+            handed_out_at: columns.maybe_time()?,
             watch: Watch::lift(columns)?,
             id,
         })
@@ -149,7 +152,7 @@ impl Db {
         // Two statements would see two versions.
         let found = sqlx::query(concat!(
             "SELECT id, version, provider, status, cause, identity_mark, name_mark, details, seq, created_at, ",
-            "updated_at, status_at, check_lane, check_at, client, watch, secret, busy_by, busy_until \
+            "updated_at, status_at, handed_out_at, check_lane, check_at, client, watch, secret, busy_by, busy_until \
              FROM accounts WHERE id = $1"
         ))
         .bind(id.as_str())

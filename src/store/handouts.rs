@@ -1,25 +1,10 @@
 //! Sessions that only one may be connected with, handed out to a backend. Nobody looks at such an account from then on, until
-//! it is connected anew: a second connection would end the first one, at some providers for good.
+//! it is given back or connected anew: a second connection would end the first one, at some providers for good.
 
+use super::Tx;
 use super::error::Result;
-use super::{Db, Tx};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::AccountId;
-
-impl Db {
-    /// Whether an account's session was handed out. Asked by whoever holds the account, after it was taken.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn is_handed_out(&mut self, id: &AccountId) -> Result<bool> {
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT handed_out_at FROM accounts WHERE id = $1 AND handed_out_at > 0")
-                .bind(id.as_str())
-                .fetch_optional(self.conn())
-                .await?;
-        Ok(found.is_some())
-    }
-}
 
 impl Tx {
     /// Notes that an account's session is handed out; `false` while somebody looks at it, or when it is
@@ -37,6 +22,19 @@ impl Tx {
         .bind(read_version)
         .execute(self.conn())
         .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that an account's session is nobody else's any more; `false` when it is another one by now or gone.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn take_back(&mut self, id: &AccountId, read_version: i64) -> Result<bool> {
+        let done = sqlx::query("UPDATE accounts SET handed_out_at = NULL WHERE id = $1 AND version = $2")
+            .bind(id.as_str())
+            .bind(read_version)
+            .execute(self.conn())
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -292,5 +292,6 @@ pub(super) fn health(view: &AccountView) -> Health {
         checked_at: view.checked_at,
         check_at: view.check_at,
         ends_at: view.ends_at,
+        owner: view.owner,
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/accounts/{id}/credentials`: what lets a backend act for an account's person right now, renewed first where
+//! Reading what an account gives, and giving it back. `POST /v1/accounts/{id}/credentials`: what lets a backend act for an account's person right now, renewed first where
 //! it is about to run out. It wants a key with a scope of its own, and is the one reply that carries something secret.
 //! Whoever asks is in the audit log before they have their answer, whatever it is.
 
@@ -17,7 +17,7 @@ use super::Web;
 use super::api::{Caller, Known, PLAIN, Refused, json_body, reply};
 use super::extract::Segment;
 use super::postpress::new_session;
-use crate::connect::{Audited, CREDENTIALS, Error, MANAGE, Missing};
+use crate::connect::{Audited, CREDENTIALS, Error, Fate, MANAGE, Missing};
 use crate::dialects::credentials as words;
 use crate::dialects::envelope::{Envelope, Kind};
 use crate::dialects::postpress::LinkRequest;
@@ -28,8 +28,34 @@ use crate::kernel::words::{AuditAction, AuditOutcome, Status};
 const LINK_WORKS: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn routes() -> Router<Web> {
-    let one = || Router::new().route("/accounts/{id}/credentials", post(read));
+    let one = || {
+        Router::new()
+            .route("/accounts/{id}/credentials", post(read))
+            .route("/accounts/{id}/session", post(session_back))
+    };
     Router::new().nest("/v1", one()).nest("/api/v1", one())
+}
+
+/// `POST /v1/accounts/{id}/session`: a backend gives a session back that it was given, or says that it is dead.
+async fn session_back(
+    State(web): State<Web>,
+    known: Known,
+    Segment(id): Segment,
+    request: Request<Body>,
+) -> Result<Response, Refused> {
+    let caller = known.allowed(CREDENTIALS)?;
+    let missing = || caller.refuse(Kind::ResourceNotFound.detail("there is no such account"));
+    let id = AccountId::from_str(&id).map_err(|_| missing())?;
+    let body = json_body(&caller.request, request).await?;
+    let said = words::read_back(&body).map_err(|envelope| caller.refuse(envelope))?;
+    web.notice(&said.unknown);
+    let fate = said.dead.map_or(Fate::Returned, |cause| Fate::Dead { cause });
+    let account = web.connect.session_back(&id, fate).await.map_err(|error| caller.fail(error, &PLAIN))?;
+    let (id, cause) = (account.id.as_str(), account.cause.as_deref());
+    Ok(reply(
+        StatusCode::OK,
+        &words::session_back(id, &account.provider, account.owner, account.status, cause),
+    ))
 }
 
 /// What is said, and how it is written down.

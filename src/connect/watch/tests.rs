@@ -12,7 +12,7 @@ fn well() -> Standing {
 }
 
 fn outlook(end: Option<End>) -> Said {
-    Said::Fine(Outlook { peer: String::new(), renews: true, client: None, end, exclusive: false })
+    Said::Fine(Outlook { peer: String::new(), renews: true, client: None, end })
 }
 
 fn refused(sure: bool) -> Said {

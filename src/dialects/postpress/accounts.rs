@@ -52,6 +52,9 @@ pub fn account(words: &AccountWords<'_>) -> Value {
     account["checked_at"] = checked;
     account["next_check_at"] = next;
     account["ends_at"] = ends;
+    if let Some(owner) = words.health.owner {
+        account["owner"] = json!(owner);
+    }
     account
 }
 

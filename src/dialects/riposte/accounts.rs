@@ -44,7 +44,7 @@ pub fn account(words: &AccountWords<'_>) -> Value {
         details.insert("identity".to_owned(), words.identity.into());
     }
     let [action, since, checked, next, ends] = words.health.words();
-    json!({
+    let mut account = json!({
         "id": words.id,
         "email": words.profile.label,
         "provider": provider_name(words.provider),
@@ -60,7 +60,11 @@ pub fn account(words: &AccountWords<'_>) -> Value {
         "nextCheckAt": next,
         "endsAt": ends,
         "details": details,
-    })
+    });
+    if let Some(owner) = words.health.owner {
+        account["owner"] = json!(owner);
+    }
+    account
 }
 
 /// A page of accounts.

@@ -14,7 +14,7 @@ use super::refusal::{Code, Refusal};
 /// What is known of its future: passwords have no known end.
 pub fn outlook(keys: &Keys) -> Result<Outlook, Trouble> {
     let peer = keys.imap.server.host.to_ascii_lowercase();
-    Ok(Outlook { peer, renews: false, client: None, end: None, exclusive: false })
+    Ok(Outlook { peer, renews: false, client: None, end: None })
 }
 
 /// Signs in at both servers.

@@ -138,7 +138,6 @@ impl Grant {
             renews: true,
             client: Some(self.client_id.clone()),
             end: own.into_iter().chain(ours).min_by_key(|end| end.at),
-            exclusive: false,
         }
     }
 

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 /// What is known of its future: nothing; people end sessions when they like. Telegram ends one for good that is used from two
 /// places at once (`AUTH_KEY_DUPLICATED`), so a look must not meet whoever else holds it.
 pub fn outlook() -> Outlook {
-    Outlook { peer: String::new(), renews: false, client: None, end: None, exclusive: true }
+    Outlook { peer: String::new(), renews: false, client: None, end: None }
 }
 
 /// Asks whether the session stands.

@@ -116,6 +116,10 @@ impl Provider for Telegram {
         true
     }
 
+    fn online_once(&self) -> bool {
+        true
+    }
+
     fn grants_stand_alone(&self) -> bool {
         true
     }

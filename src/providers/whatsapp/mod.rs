@@ -87,6 +87,10 @@ impl Provider for Whatsapp {
         true
     }
 
+    fn online_once(&self) -> bool {
+        true
+    }
+
     fn grants_stand_alone(&self) -> bool {
         true
     }

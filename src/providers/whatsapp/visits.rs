@@ -16,7 +16,7 @@ use super::way::Way;
 /// When the stored secret is not one of ours.
 pub fn outlook(secret: &State) -> Result<Outlook, Trouble> {
     session(&secret.0)?;
-    Ok(Outlook { peer: String::new(), renews: false, client: None, end: None, exclusive: true })
+    Ok(Outlook { peer: String::new(), renews: false, client: None, end: None })
 }
 
 /// Logs in for a moment.

@@ -47,7 +47,7 @@ impl Provider for Stage {
 
     fn outlook(&self, secret: &State) -> Result<Outlook, Trouble> {
         let peer = secret.0["host"].as_str().unwrap_or_default().to_owned();
-        Ok(Outlook { peer, renews: false, client: None, end: None, exclusive: false })
+        Ok(Outlook { peer, renews: false, client: None, end: None })
     }
 
     async fn check(&self, _: &Context, secret: State) -> Result<Checked, Trouble> {
@@ -128,6 +128,7 @@ impl Bench {
             created_at: now,
             updated_at: now,
             status_at: now,
+            handed_out_at: None,
             watch,
         };
         let id = account.id.clone();

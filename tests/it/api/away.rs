@@ -4,9 +4,11 @@ use serde_json::json;
 
 use super::book::{Ask, Book};
 use super::pages::cookies;
+use super::statuses::NOBODY;
 use crate::app::App;
 use crate::app::person::Person;
 use crate::app::signing::{Place, leaves_for, parameter};
+use crate::live;
 use crate::parts::identity::House;
 use crate::parts::visitor::Choices;
 
@@ -110,4 +112,20 @@ pub async fn events(book: &mut Book) {
         ("PROVIDERS__GOOGLE__BASE", "https://localhost:1"),
     ]);
     book.ask(&lost, "receiveSecurityEvent", 503, ask(&["google"], &token)).await;
+}
+
+/// A session that was handed out comes back.
+pub async fn session_back(book: &mut Book) {
+    let house = live::House::start();
+    let account = house.account().await;
+    let key = house.app.trusted_key();
+    let headers = [("x-api-key", key.as_str()), ("content-type", "application/json")];
+    let at = [account.as_str()];
+    let ask = Ask { values: &at, headers: &headers, body: r#"{"state":"returned"}"#, ..Ask::default() };
+    book.ask(&house.app, "readAccount", 200, Ask { body: "", ..ask.clone() }).await;
+    book.ask(&house.app, "readCredentials", 200, Ask { body: "", ..ask.clone() }).await;
+    book.ask(&house.app, "readRiposteAccount", 200, Ask { body: "", ..ask.clone() }).await;
+    book.ask(&house.app, "giveSessionBack", 200, ask.clone()).await;
+    book.ask(&house.app, "giveSessionBack", 400, Ask { body: "{}", ..ask.clone() }).await;
+    book.ask(&house.app, "giveSessionBack", 404, Ask { values: &[NOBODY], ..ask }).await;
 }

@@ -41,6 +41,7 @@ async fn every_documented_status_is_produced_and_no_other() {
     away::approval(&mut book).await;
     away::switched_off(&mut book).await;
     away::events(&mut book).await;
+    away::session_back(&mut book).await;
     document(&mut book, &app).await;
     book.ask(&app, "health", 200, Ask::default()).await;
     book.ask(&app, "ready", 200, Ask::default()).await;

@@ -79,6 +79,7 @@ pub fn account() -> Account {
         created_at: at,
         updated_at: at,
         status_at: at,
+        handed_out_at: None,
         watch: Watch { lane: "mail".to_owned(), check_at: at, ..Watch::default() },
     }
 }

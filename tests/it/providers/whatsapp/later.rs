@@ -10,7 +10,9 @@ async fn only_a_definite_answer_breaks_an_account() {
     let connected = house.connected().await;
     let check = || house.provider.check(&house.cx, connected.secret.clone());
     let outlook = house.provider.outlook(&connected.secret).unwrap();
-    assert!(outlook.exclusive && !outlook.renews && outlook.peer.is_empty() && outlook.end.is_none());
+    assert!(
+        house.provider.online_once() && !outlook.renews && outlook.peer.is_empty() && outlook.end.is_none()
+    );
     let jid = connected.profile.text("jid");
     house.double.post("/messages", json!({ "jid": jid, "id": "M1" })).await;
     assert_eq!(check().await, Ok(Checked::Fine));
