@@ -101,29 +101,40 @@ impl Connect {
         if matches!(answer.action, Action::Returned | Action::Decided { .. }) {
             return self.view(id, cookie).await;
         }
-        self.answer_with(id, cookie, version, answer, None).await
+        let read = self.read(id).await?;
+        self.answer_with(read, cookie, version, answer, None).await?;
+        self.view(id, cookie).await
     }
 
-    /// The same with what was brought back, which is taken out in the write that takes the attempt: a code that a
-    /// killed process may have exchanged is never exchanged again.
+    /// The same for what was read before, with what was parked: that is taken out in the write that takes the attempt, so
+    /// that a code which a killed process may have exchanged is never exchanged again.
     pub(super) async fn answer_with(
         &self,
-        id: &SessionId,
+        read: (Session, Attempt),
         cookie: Option<&str>,
         version: i64,
         answer: Answer,
         parked: Option<String>,
-    ) -> Result<(SessionView, View)> {
-        match self.take(id, Holder::Browser(cookie), version, &answer, parked).await? {
-            Some(taken) => self.ask(taken, answer).await?,
-            None => self.wait(id, cookie).await?,
+    ) -> Result<()> {
+        let id = read.0.id.clone();
+        match self.take(read, Holder::Browser(cookie), version, &answer, parked).await? {
+            Some(taken) => self.ask(taken, answer).await,
+            None => self.wait(&id, cookie).await,
         }
-        self.view(id, cookie).await
+    }
+
+    /// A session that was claimed, with its attempt.
+    pub(super) async fn read(&self, id: &SessionId) -> Result<(Session, Attempt)> {
+        let mut db = self.store.read().await?;
+        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
+        let attempt = session.attempt_id.as_ref().ok_or(Error::NotFound("attempt"))?;
+        let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
+        Ok((session, attempt))
     }
 
     /// Answers the step with this version on behalf of somebody who does not hold the session.
     pub(super) async fn answer_for(&self, id: &SessionId, version: i64, answer: Answer) -> Result<()> {
-        match self.take(id, Holder::Nobody, version, &answer, None).await? {
+        match self.take(self.read(id).await?, Holder::Nobody, version, &answer, None).await? {
             Some(taken) => self.ask(taken, answer).await,
             None => Ok(()),
         }
@@ -170,21 +181,16 @@ impl Connect {
     /// Takes the attempt for one call, if this browser, this version and the moment are right.
     async fn take(
         &self,
-        id: &SessionId,
+        (session, mut attempt): (Session, Attempt),
         holder: Holder<'_>,
         version: i64,
         answer: &Answer,
         parked: Option<String>,
     ) -> Result<Option<Taken>> {
-        let mut db = self.store.read().await?;
-        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
         let now = self.now();
         if !holder.may_answer(&session) || session.state_at(now) != SessionState::Open {
             return Ok(None);
         }
-        let attempt_id = session.attempt_id.as_ref().ok_or(Error::NotFound("attempt"))?;
-        let mut attempt = db.attempt(attempt_id).await?.ok_or(Error::NotFound("attempt"))?;
-        drop(db);
         if attempt.version != version || attempt.claim_no != session.claim_no || attempt.is_busy(now) {
             return Ok(None);
         }

@@ -26,8 +26,8 @@ pub enum Landing {
     Answered {
         /// The session.
         session: SessionId,
-        /// What is to be shown now.
-        view: Result<Box<View>>,
+        /// Whether it could be asked, whatever came of it.
+        asked: Result<()>,
     },
     /// It is parked; the browser goes on to its session on this host with the handle.
     Parked {
@@ -120,8 +120,8 @@ impl Connect {
         }
         let cookie = cookie_of(&session.id);
         let left_here = attempt.host == at && holds(&session, cookie.as_deref());
-        let (host, session) = (attempt.host.clone(), session.id);
-        let late = |code| Ok(Landing::Late { host: host.clone(), session: session.clone(), code });
+        let host = attempt.host.clone();
+        let late = |code| Ok(Landing::Late { host: host.clone(), session: session.id.clone(), code });
         // The reply that led to the end was lost, or the person went back: the session's page shows it.
         if signed_in {
             return late("state_repeated");
@@ -131,8 +131,10 @@ impl Connect {
         }
         if left_here {
             let answer = Answer { action: Action::Returned, fields: brought };
-            let went = self.answer_with(&session, cookie.as_deref(), attempt.version, answer, None).await;
-            return Ok(Landing::Answered { session, view: went.map(|(_, view)| Box::new(view)) });
+            let (id, version) = (session.id.clone(), attempt.version);
+            let read = (session, attempt);
+            let asked = self.answer_with(read, cookie.as_deref(), version, answer, None).await;
+            return Ok(Landing::Answered { session: id, asked });
         }
         let handle = self.handle(&id, &brought);
         let now = self.now();
@@ -144,12 +146,12 @@ impl Connect {
             })
             .await;
         match parked {
-            Ok(()) => Ok(Landing::Parked { host, session, handle }),
+            Ok(()) => Ok(Landing::Parked { host, session: session.id, handle }),
             // Loaded twice, by whatever looks ahead or after a broken connection: the same things lie there still.
             Err(store::Error::Conflict)
                 if self.store.read().await?.parked(&attempt.id, &handle.hash()).await?.is_some() =>
             {
-                Ok(Landing::Parked { host, session, handle })
+                Ok(Landing::Parked { host, session: session.id, handle })
             }
             Err(store::Error::Conflict) => late("state_repeated"),
             Err(error) => Err(error.into()),
@@ -192,21 +194,19 @@ impl Connect {
         cookie: Option<&str>,
         handle: &str,
     ) -> Result<(SessionView, View)> {
-        let mut db = self.store.read().await?;
-        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
-        let parked = match &session.attempt_id {
-            Some(attempt) => db.parked(attempt, &hash(handle)).await?,
-            None => None,
+        let read = match self.read(id).await {
+            // Nobody has claimed it.
+            Err(Error::NotFound("attempt")) => return self.view(id, cookie).await,
+            read => read?,
         };
-        drop(db);
+        let parked = self.store.read().await?.parked(&read.1.id, &hash(handle)).await?;
         let in_time = |at| self.now().since(at) <= PARKED_FOR;
-        match parked.filter(|parked| parked.way.parked_at.is_some_and(in_time)) {
-            Some(parked) => {
-                let answer = Answer { action: Action::Returned, fields: decode(&parked.brought)? };
-                self.answer_with(id, cookie, parked.way.attempt_version, answer, Some(parked.way.id)).await
-            }
-            None => self.view(id, cookie).await,
+        if let Some(parked) = parked.filter(|parked| parked.way.parked_at.is_some_and(in_time)) {
+            let answer = Answer { action: Action::Returned, fields: decode(&parked.brought)? };
+            let version = parked.way.attempt_version;
+            self.answer_with(read, cookie, version, answer, Some(parked.way.id)).await?;
         }
+        self.view(id, cookie).await
     }
 
     /// Whether a person may try again, says an administrator who comes back with this `state`. Gives the session; it

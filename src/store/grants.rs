@@ -233,23 +233,34 @@ impl Tx {
         identity_mark: &str,
         granted_at: Millis,
     ) -> Result<bool> {
-        sqlx::query("DELETE FROM releases WHERE provider = $1 AND identity_mark = $2 AND state = $3")
-            .bind(provider)
-            .bind(identity_mark)
-            .bind(ReleaseState::Due.as_str())
-            .execute(self.conn())
-            .await?;
-        let ended: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM releases WHERE provider = $1 AND identity_mark = $2 \
-             AND (state = $3 OR (state = $4 AND ended_at >= $5))",
-        )
-        .bind(provider)
-        .bind(identity_mark)
-        .bind(ReleaseState::Ending.as_str())
-        .bind(ReleaseState::Ended.as_str())
-        .bind(granted_at.0)
-        .fetch_one(self.conn())
-        .await?;
-        Ok(ended == 0)
+        let rows =
+            sqlx::query("SELECT state, ended_at FROM releases WHERE provider = $1 AND identity_mark = $2")
+                .bind(provider)
+                .bind(identity_mark)
+                .fetch_all(self.conn())
+                .await?;
+        let mut due = 0;
+        for row in &rows {
+            let mut columns = Columns::of(TABLE, row);
+            let (state, ended_at) = (columns.word(ReleaseState::parse)?, columns.maybe_time()?);
+            match state {
+                ReleaseState::Due => due += 1,
+                ReleaseState::Ending => return Ok(false),
+                ReleaseState::Ended if ended_at.is_some_and(|at| at >= granted_at) => return Ok(false),
+                ReleaseState::Ended => {}
+            }
+        }
+        if due == 0 {
+            return Ok(true);
+        }
+        let kept =
+            sqlx::query("DELETE FROM releases WHERE provider = $1 AND identity_mark = $2 AND state = $3")
+                .bind(provider)
+                .bind(identity_mark)
+                .bind(ReleaseState::Due.as_str())
+                .execute(self.conn())
+                .await?;
+        // Fewer: somebody began to end one at this moment.
+        Ok(kept.rows_affected() >= due)
     }
 }

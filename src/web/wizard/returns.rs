@@ -83,8 +83,10 @@ pub(super) async fn callback(
         see_other(&format!("{}{path}", web.settings.public_url.origin_of(host)), None)
     };
     match web.connect.land(slug, &state, brought, &browser.host, |id| browser.cookie_of(id)).await {
-        Ok(Landing::Answered { session, view: Ok(view) }) => see_other(&after(&session, &view), None),
-        Ok(Landing::Answered { session, view: Err(error) }) => failed(&web, &browser, &session, &error).await,
+        Ok(Landing::Answered { session, asked: Ok(()) }) => see_other(&path(&session), None),
+        Ok(Landing::Answered { session, asked: Err(error) }) => {
+            failed(&web, &browser, &session, &error).await
+        }
         Ok(Landing::Parked { host, session, handle }) => {
             on(&host, &format!("{}/return?handle={}", path(&session), handle.reveal()))
         }
