@@ -2,8 +2,7 @@
 //! goes on when nobody looks, since a person leaves the page to scan or to type elsewhere; its provider bounds it. Where its
 //! node died, whoever looks next has another one begin.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -16,8 +15,6 @@ use crate::kernel::ids::{AttemptId, SessionId};
 use crate::kernel::words::{AttemptState, SessionState};
 use crate::store::{self, Attempt, Calls, Db, Session, SessionUpdate};
 
-/// Conversations of one node; whoever finds no room asks again by looking.
-const PER_NODE: usize = 10_000;
 /// How long one may last, whatever its provider thinks.
 const LONGEST: Duration = Duration::from_secs(900);
 /// How often the attempt is looked at, should a call be lost.
@@ -29,37 +26,6 @@ const ROUNDS: usize = 20;
 
 /// The cause of a session that asked for as many codes as it may.
 pub(super) const ASKED_OFTEN: &str = "too_many_codes";
-
-/// The conversations that go on in this process.
-#[derive(Clone, Default)]
-pub(super) struct Talks(Arc<Mutex<HashSet<AttemptId>>>);
-
-impl Talks {
-    fn enter(&self, attempt: &AttemptId) -> Option<Place> {
-        let mut all = self.all();
-        if all.len() >= PER_NODE || !all.insert(attempt.clone()) {
-            return None;
-        }
-        drop(all);
-        Some(Place { talks: self.clone(), attempt: attempt.clone() })
-    }
-
-    fn all(&self) -> MutexGuard<'_, HashSet<AttemptId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A conversation's place; dropping it makes room for another.
-struct Place {
-    talks: Talks,
-    attempt: AttemptId,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.talks.all().remove(&self.attempt);
-    }
-}
 
 /// A conversation that this node holds.
 struct Talk {
@@ -99,7 +65,12 @@ impl Connect {
             if let Some(error) = trouble {
                 tracing::error!(session.id = %session, error, "a conversation broke off");
                 let broken = Trouble { code: "conversation", actor: Actor::Nobody };
-                let _ = connect.break_off(&session, &attempt, &broken).await;
+                let ends = Instant::now() + LONGEST;
+                while let Err(Error::Unavailable(_)) = connect.break_off(&session, &attempt, &broken).await
+                    && Instant::now() < ends
+                {
+                    sleep(RETRY).await;
+                }
             }
             drop(place);
             // An answer may have led to another live step after this conversation was over.
@@ -110,7 +81,7 @@ impl Connect {
     /// The code that a live step shows, while it works. Where nobody talks any more, somebody begins to.
     pub(super) async fn code_of(&self, attempt: &Attempt, db: &mut Db) -> Result<Option<Code>> {
         let goes_on = match self.is_ours(attempt) {
-            true => self.talks.all().contains(&attempt.id),
+            true => self.talks.has(&attempt.id),
             false => db.is_talked_for(attempt).await?,
         };
         if !goes_on {
@@ -127,21 +98,32 @@ impl Connect {
         attempt.talks_on.as_deref() == Some(self.node.as_str())
     }
 
-    /// Begins once more where a live step is left without anybody who talks.
+    /// Begins once more where a live step is left without anybody who talks. Waits for an answer that is being checked: whoever
+    /// answers sees this node live and leaves what follows to it.
     async fn talk_on(&self, session: &SessionId, attempt: &AttemptId) {
-        let look = async {
-            let mut db = self.store.read().await?;
-            let Some((_, current, shown)) = self.open(session, attempt, &mut db).await? else {
-                return Ok::<_, Error>(());
-            };
-            let left = self.is_ours(&current) || !db.is_talked_for(&current).await?;
-            if shown.step.live && !current.is_busy(self.now()) && left {
-                self.talk(session, attempt);
+        let ends = Instant::now() + LONGEST;
+        let mut calls = self.store.calls(attempt);
+        while Instant::now() < ends {
+            match self.left_alone(session, attempt).await {
+                Ok(Some(true)) => return self.talk(session, attempt),
+                Ok(Some(false)) => {
+                    let _ = timeout(POLL, calls.moved()).await;
+                }
+                Err(Error::Unavailable(_)) => sleep(RETRY).await,
+                Ok(None) | Err(_) => return,
             }
-            Ok(())
-        };
-        // Whoever looks at the page has it begin, too.
-        let _ = look.await;
+        }
+    }
+
+    /// Whether a live step is left without anybody who talks: at once, or once an answer was checked.
+    async fn left_alone(&self, session: &SessionId, attempt: &AttemptId) -> Result<Option<bool>> {
+        let mut db = self.store.read().await?;
+        let Some((_, attempt, shown)) = self.open(session, attempt, &mut db).await? else { return Ok(None) };
+        let ours = self.is_ours(&attempt) || !db.is_talked_for(&attempt).await?;
+        if attempt.is_busy(self.now()) {
+            return Ok(ours.then_some(false));
+        }
+        Ok((shown.step.live && ours).then_some(true))
     }
 
     /// The session, the attempt and its step, while they can be gone on with.
@@ -389,23 +371,5 @@ impl Connect {
 
     fn settling(&self, session: &Session, attempt: Attempt, outcome: Outcome) -> Settling {
         Settling { session: session.id.clone(), attempt, outcome, unused: 0, began: self.now() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::clock::Clock;
-    use crate::kernel::random::Random;
-
-    #[test]
-    fn an_attempt_has_one_conversation_in_a_process_and_room_comes_back() {
-        let (talks, clock, random) = (Talks::default(), Clock::system(), Random::system());
-        let id = AttemptId::new(clock.now(), &random);
-        let place = talks.enter(&id);
-        assert!(place.is_some() && talks.enter(&id).is_none());
-        assert!(talks.enter(&AttemptId::new(clock.now(), &random)).is_some());
-        drop(place);
-        assert!(talks.enter(&id).is_some());
     }
 }

@@ -27,6 +27,7 @@ mod secrets;
 mod sessions;
 mod settle;
 mod sweep;
+mod talks;
 mod telling;
 mod turns;
 mod view;
@@ -61,8 +62,8 @@ pub use crate::store::Wanted;
 pub use view::{View, Watching};
 pub use watch::Checks;
 
-use conversations::Talks;
 use serde::{Deserialize, Serialize};
+use talks::Talks;
 use tokio::sync::Semaphore;
 
 use crate::contract::{Catalogue, Context, Profile, Provider};

@@ -1,6 +1,8 @@
 //! Attempts: one try inside a session. What is shown and what the provider remembers are one sealed value,
 //! so that they can only change together.
 
+use std::fmt;
+
 use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
 
@@ -19,7 +21,7 @@ const CODE: &str = "code";
 pub type Shown = Zeroizing<Vec<u8>>;
 
 /// One attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,
@@ -56,6 +58,18 @@ pub struct Attempt {
     pub created_at: Millis,
     /// When it last changed.
     pub updated_at: Millis,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, provider, state, version, .. } = self;
+        f.debug_struct("Attempt")
+            .field("id", id)
+            .field("provider", provider)
+            .field("state", state)
+            .field("version", version)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Attempt {

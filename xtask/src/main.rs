@@ -19,7 +19,7 @@ Usage: cargo xtask <verb>
 
   setup   install what the tests start: browser, mail servers, database, checkers (Debian)
   test    setup, then formatting, lints, documentation, licences, release build and all tests
-  bench   measure the HTTP paths, sign-ins, calls to backends and the watch over accounts
+  bench   measure the HTTP paths, sign-ins, calls to backends, the watch over accounts and waiting people
   options write docs/configuration.md from config.default.toml
   help    print this
 ";
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         ["options"] => write_options(),
         ["bench"] => shell::run(&mut cargo(&[
             "bench", "--bench", "http", "--bench", "connect", "--bench", "deliver", "--bench", "watch",
-            "--locked",
+            "--bench", "codes", "--locked",
         ])),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -306,7 +306,7 @@ impl Conversation for Talk {
             self.doing = Doing::Over;
             return;
         };
-        let linked = matches!(self.doing, Doing::Linking(..));
+        let linked = matches!(self.doing, Doing::Linking(..) | Doing::Completing(_));
         let goes_on = linked && {
             match (&self.place.stand, &place.stand) {
                 (Stand::Paired { .. }, Stand::Paired { .. }) => true,

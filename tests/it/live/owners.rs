@@ -124,3 +124,20 @@ async fn what_is_wrong_about_a_session_that_is_given_back_is_named() {
     assert_eq!(refused.status, 401, "{}", refused.text());
     assert_eq!(owner(&house, &account).await, json!("vestibule"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_independent_client_goes_on_from_the_session_that_the_api_gives() {
+    let house = House::start();
+    let account = house.account().await;
+    let given = take(&house, &account).await.json();
+    let session = &given["credentials"]["session"];
+    let jid = session["jid"].as_str().expect("a device");
+    house.double.post("/messages", json!({ "jid": jid, "id": "M1" })).await;
+    let before = house.double.device(jid).await.expect("the device");
+    let found = house.double.baileys(PHONE, session);
+    assert_eq!((&found["jid"], &found["lid"]), (&session["jid"], &session["lid"]));
+    // It made no new keys, and took the message that had waited.
+    assert_eq!(found["preKeys"], before["preKeys"]);
+    let after = house.double.device(jid).await.expect("the device");
+    assert_eq!((&after["preKeys"], &after["queue"]), (&before["preKeys"], &json!([])));
+}

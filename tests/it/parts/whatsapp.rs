@@ -5,8 +5,9 @@ use super::certs::{Ca, Leaf};
 use super::process::Process;
 use super::scratch::Scratch;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A running stand-in.
 pub struct Whatsapp {
@@ -94,5 +95,21 @@ impl Whatsapp {
     pub async fn log(&self, kind: &str) -> Vec<Value> {
         let log = self.tell("GET", "/log", Value::Null).await.expect("a log");
         log.as_array().expect("a list").iter().filter(|one| one["kind"] == kind).cloned().collect()
+    }
+
+    /// Lets Baileys go on from a session; what it says of itself then.
+    pub fn baileys(&self, phone: &str, session: &Value) -> Value {
+        let mut child = Command::new(super::identity::node())
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("doubles/whatsapp/drive.mjs"))
+            .args(["go-on", &self.said.to_string(), phone])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("Node is there");
+        child.stdin.take().expect("its input").write_all(session.to_string().as_bytes()).expect("its input");
+        let ran = child.wait_with_output().expect("its end");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        serde_json::from_slice(&ran.stdout).expect("its line")
     }
 }
