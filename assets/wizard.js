@@ -99,11 +99,9 @@
   // the page looks now and then. Only what moves is exchanged while the step stands.
   let live = document.getElementById("live");
   if (live) {
-    const unit = new Intl.NumberFormat(document.documentElement.lang, {
-      style: "unit",
-      unit: "second",
-      unitDisplay: "long",
-    });
+    const whole = new Intl.NumberFormat(document.documentElement.lang);
+    const two = new Intl.NumberFormat(document.documentElement.lang, { minimumIntegerDigits: 2 });
+    const clock = (seconds) => `${whole.format(Math.floor(seconds / 60))}:${two.format(seconds % 60)}`;
     let ends;
     const lasts = () => {
       ends = "seconds" in live.dataset ? Date.now() + live.dataset.seconds * 1000 : undefined;
@@ -116,7 +114,8 @@
     const count = () => {
       if (ends === undefined) return;
       const seconds = Math.max(0, Math.ceil((ends - Date.now()) / 1000));
-      live.querySelector(".lasts [role=timer]").textContent = unit.format(seconds);
+      const { lasts, over } = live.querySelector(".lasts").dataset;
+      live.querySelector(".lasts [role=timer]").textContent = seconds === 0 ? over : lasts.replace("{time}", clock(seconds));
       // A code that works no more is not to be scanned.
       live.classList.toggle("live-over", seconds === 0);
     };

@@ -2,3 +2,9 @@
 ALTER TABLE releases ADD COLUMN held_by TEXT;
 
 CREATE INDEX releases_held ON releases (held_by);
+
+-- The mark of an account's own grant, where each ends alone; and of the grant that waits to repair one.
+ALTER TABLE accounts ADD COLUMN grant_mark TEXT;
+ALTER TABLE finishes ADD COLUMN grant_mark TEXT;
+
+CREATE INDEX accounts_grant ON accounts (grant_mark);

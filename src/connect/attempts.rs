@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::claims::holds;
 use super::conversations::ASKED_OFTEN;
+use super::releases::Grant;
 use super::returns::Leaving;
 use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, SessionView, View, choose, decode};
@@ -101,7 +102,11 @@ impl Connect {
         if matches!(answer.action, Action::Returned | Action::Decided { .. }) {
             return self.view(id, cookie).await;
         }
-        let read = self.read(id).await?;
+        let read = match self.read(id).await {
+            // Nobody has claimed it.
+            Err(Error::NotFound("attempt")) => return self.view(id, cookie).await,
+            read => read?,
+        };
         self.answer_with(read, cookie, version, answer, None).await?;
         self.view(id, cookie).await
     }
@@ -121,15 +126,6 @@ impl Connect {
             Some(taken) => self.ask(taken, answer).await,
             None => self.wait(&id, cookie).await,
         }
-    }
-
-    /// A session that was claimed, with its attempt.
-    pub(super) async fn read(&self, id: &SessionId) -> Result<(Session, Attempt)> {
-        let mut db = self.store.read().await?;
-        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
-        let attempt = session.attempt_id.as_ref().ok_or(Error::NotFound("attempt"))?;
-        let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
-        Ok((session, attempt))
     }
 
     /// Answers the step with this version on behalf of somebody who does not hold the session.
@@ -268,8 +264,8 @@ impl Connect {
         };
         // The last try was no good: the same form once more could only be refused. Another step may have a way on.
         let outcome = match outcome {
-            Outcome::Step { step, release, .. } if spends && left == 0 && step.name == asked => {
-                self.give_back(release).await?;
+            Outcome::Step { step, grant, .. } if spends && left == 0 && step.name == asked => {
+                self.give_back(grant.release().cloned()).await?;
                 Outcome::Failed { code: tried.to_owned() }
             }
             outcome => outcome,
@@ -298,11 +294,11 @@ impl Connect {
         leaving: Leaving,
         left: i64,
     ) -> Result<Outcome> {
-        let (mut step, state, release) = match next {
-            Next::Step { step, state } => (step, state, None),
+        let (mut step, state, grant) = match next {
+            Next::Step { step, state } => (step, state, Grant::None),
             Next::Unfit { step, state, signed } => {
                 let release = self.release(&attempt.provider, &signed.identity, &signed.secret)?;
-                (step, state, release)
+                (step, state, Grant::unfit(release))
             }
             Next::Holding { step, state, secret } => (step, state, self.held(session, attempt, &secret)?),
             Next::Connected(connected) => return self.recognise(session, attempt, *connected).await,
@@ -310,7 +306,7 @@ impl Connect {
         };
         step.attempts_left = step.asks_secret().then(|| u32::try_from(left).unwrap_or(0));
         choose::offer(session, &mut step);
-        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None })
+        Ok(Outcome::Step { step, state, leaving: Some(leaving), grant, chosen: None })
     }
 
     /// Runs a provider's call under its deadline while saying that we live; `None` when the attempt was lost.

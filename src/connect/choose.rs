@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::releases::Grant;
 use super::returns::Leaving;
 use super::settle::Outcome;
 use super::{Connect, Error, Result, SessionView, View, encode};
@@ -242,7 +243,7 @@ impl Connect {
 
 fn outcome(begun: Begun) -> Outcome {
     let Begun { step, state, leaving, chosen } = begun;
-    Outcome::Step { step, state, leaving: Some(leaving), release: None, chosen: Some(chosen) }
+    Outcome::Step { step, state, leaving: Some(leaving), grant: Grant::None, chosen: Some(chosen) }
 }
 
 /// An address's domain in ASCII; `None` for what is no address.

@@ -156,17 +156,13 @@ impl Connect {
             let found = db.account_secret(&waits.account_id).await?;
             drop(db);
             let was_aside = waits.aside.is_some();
-            let fresh = match found.filter(|(account, ..)| !was_aside && is_pending(account)) {
-                Some((account, secret, _)) => {
-                    let release = self.release_of(&account.provider, &account.details, &secret)?;
-                    Some((account, release))
-                }
-                None => None,
-            };
-            let aside = match &waits.aside {
-                Some(aside) => self.release_of(&waits.provider, &aside.details, &aside.secret)?,
-                None => None,
-            };
+            let fresh = found.filter(|(account, ..)| !was_aside && is_pending(account));
+            let fresh = fresh.map(|(account, secret, _)| {
+                let release = self.release_of(&account.provider, &account.details, &secret)?;
+                Ok::<_, Error>((account, release))
+            });
+            let fresh = fresh.transpose()?;
+            let aside = self.release_of_aside(&waits)?;
             let (id, now) = (id.clone(), self.now());
             let abandoning = Abandoning { id, state, kind, cause, fresh, was_aside, aside, now };
             match self.store.write(abandoning, |abandoning, tx| Box::pin(abandon(abandoning, tx))).await {
@@ -230,6 +226,7 @@ pub(super) async fn complete(
         }
         None => {
             tx.insert_account(fresh, &signed.secret).await?;
+            releases::note(&fresh.id, signed.release.as_ref(), tx).await?;
             fresh.id.clone()
         }
     };
@@ -278,6 +275,7 @@ pub(super) async fn hold(
             let (status, cause) = (Status::Connecting, Some(PENDING.to_owned()));
             let account = Account { status, cause, ..fresh.clone() };
             tx.insert_account(&account, &signed.secret).await?;
+            releases::note(&account.id, signed.release.as_ref(), tx).await?;
             (account.id, None)
         }
     };
@@ -293,6 +291,7 @@ pub(super) async fn hold(
         created_at: now,
     };
     tx.insert_finish(&waits).await?;
+    releases::note_waiting(&waits, signed.release.as_ref(), tx).await?;
     end(update, SessionState::Finishing, now);
     update.account_id = Some(account_id);
     update.cause = None;
@@ -361,6 +360,7 @@ async fn abandon(abandoning: &Abandoning, tx: &mut Tx) -> store::Result<bool> {
                 let watch = account.watch.clone();
                 let update = AccountUpdate { status, cause, details, secret, at: *now, watch };
                 tx.update_account(&account.id, account.version, &update).await?;
+                tx.take_waiting_grant(&account.id, &session_id).await?;
                 tx.empty_finish(&session_id).await?;
                 if let Some(release) = release.as_ref().filter(|one| one.stands_alone()) {
                     tx.insert_release(release).await?;

@@ -6,7 +6,7 @@ use super::watch::Said;
 use super::{AccountView, Connect, Error, Result};
 use crate::contract::Actor;
 use crate::kernel::ids::AccountId;
-use crate::kernel::words::Owner;
+use crate::kernel::words::{Owner, Status};
 use crate::store::{self, Account};
 
 /// What a backend says of a session that it was given.
@@ -38,12 +38,12 @@ impl Connect {
     }
 
     /// Takes a backend's word about a session that it was given: this server looks at the account again from now on, at
-    /// once where the session came back. One that is said to be dead breaks the account, if it was the backend's; whoever
-    /// did not have it cannot know, so that the account is looked at.
+    /// once where the session came back. One that is said to be dead breaks the account. Nothing changes where none was
+    /// handed out.
     ///
     /// # Errors
-    /// `NotFound("account")`, `ProviderUnavailable`, `Invalid` (field `account`) where sessions may be used by several,
-    /// `Conflict`, `Unavailable`.
+    /// `NotFound("account")`, `ProviderUnavailable`, `Invalid` (field `account`) where sessions may be used by several
+    /// and (field `cause`) for a cause of something else, `Conflict`, `Unavailable`.
     pub async fn session_back(&self, id: &AccountId, fate: Fate) -> Result<AccountView> {
         for _ in 0..5 {
             let found = self.store.read().await?.account_secret(id).await?;
@@ -54,24 +54,32 @@ impl Connect {
                     "is of a provider whose sessions several may use, so that none is handed out or given back",
                 ));
             }
-            let was_theirs = self.owner(&account) == Some(Owner::Consumer);
+            // Whoever does not have it cannot know what became of it.
+            let Some(handed_out) = account.handed_out_at else { return self.read_account(account) };
             let verdict = match &fate {
-                Fate::Dead { cause } if was_theirs => {
+                Fate::Dead { cause } => {
                     let said = Said::Refused { cause: cause.clone(), actor: Actor::Person, sure: true };
-                    Some(self.judged(&account, &said, false))
-                }
-                _ => None,
-            };
-            let context = (account, secret, verdict, self.now());
-            let back = self.store.write(context, |(account, secret, verdict, now), tx| {
-                Box::pin(async move {
-                    if let Some(verdict) = verdict {
-                        return write_standing(account, verdict, secret, *now, false, tx).await;
+                    let verdict = self.judged(&account, &said, false);
+                    if verdict.standing.status != Status::Credentials {
+                        return Err(Error::invalid(
+                            "cause",
+                            "is a word for something other than a dead session",
+                        ));
                     }
-                    if !tx.take_back(&account.id, account.version).await? {
+                    Some(verdict)
+                }
+                Fate::Returned => None,
+            };
+            let context = (account, secret, verdict, (handed_out, self.now()));
+            let back = self.store.write(context, |(account, secret, verdict, (handed_out, now)), tx| {
+                Box::pin(async move {
+                    if !tx.take_back(&account.id, account.version, *handed_out).await? {
                         return Err(store::Error::Conflict);
                     }
-                    tx.look_soon(&account.id, *now).await
+                    match verdict {
+                        Some(verdict) => write_standing(account, verdict, secret, *now, false, tx).await,
+                        None => tx.look_soon(&account.id, *now).await,
+                    }
                 })
             });
             match back.await {

@@ -9,7 +9,7 @@ use super::{Connect, Details, Result, decode, encode};
 use crate::contract::{Context, State};
 use crate::kernel::ids::{AccountId, ReleaseId};
 use crate::kernel::words::ReleaseState;
-use crate::store::{self, Attempt, Release, Session, Tx};
+use crate::store::{self, ALONE, Attempt, Finish, Release, Session, Tx};
 
 /// How long one call to a provider may take; shorter than [`LEASE`].
 const CALL: Duration = Duration::from_secs(30);
@@ -26,6 +26,34 @@ const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// How often a provider is asked; with the pauses above, over two days.
 const TRIES: i64 = 20;
 
+/// What becomes of a grant with a step.
+#[derive(Clone)]
+pub(super) enum Grant {
+    /// The step is the same one once more: what the attempt holds, it goes on holding.
+    Stays,
+    /// Nothing was granted; what the attempt held is not needed any more.
+    None,
+    /// What was granted will not do.
+    Unfit(Release),
+    /// It was granted, and the attempt may still make an account of it.
+    Held(Release),
+}
+
+impl Grant {
+    /// What gives the grant back, should the step not come about.
+    pub(super) fn release(&self) -> Option<&Release> {
+        match self {
+            Self::Stays | Self::None => None,
+            Self::Unfit(release) | Self::Held(release) => Some(release),
+        }
+    }
+
+    /// A grant that will not do.
+    pub(super) fn unfit(release: Option<Release>) -> Self {
+        release.map_or(Self::None, Self::Unfit)
+    }
+}
+
 impl Connect {
     /// What gives a grant back, where its provider takes grants back.
     pub(super) fn release(&self, slug: &str, identity: &str, secret: &State) -> Result<Option<Release>> {
@@ -34,11 +62,14 @@ impl Connect {
             return Ok(None);
         }
         let now = self.now();
-        let alone = provider.grants_stand_alone();
+        let mark = match provider.own_grant(secret) {
+            Some(own) => format!("{ALONE}{}", self.marker.mark("grant", &[slug, &own])),
+            None => self.identity_mark(slug, identity),
+        };
         Ok(Some(Release {
             id: ReleaseId::new(now, self.random()),
             provider: slug.to_owned(),
-            identity_mark: if alone { String::new() } else { self.identity_mark(slug, identity) },
+            identity_mark: mark,
             secret: encode(secret)?,
             state: ReleaseState::Due,
             tries: 0,
@@ -51,15 +82,11 @@ impl Connect {
 
     /// What gives back what a person granted before their sign-in is over, unless its attempt makes an account of it. The
     /// session's end makes it due; should that never be written down, its own time does.
-    pub(super) fn held(
-        &self,
-        session: &Session,
-        attempt: &Attempt,
-        secret: &State,
-    ) -> Result<Option<Release>> {
+    pub(super) fn held(&self, session: &Session, attempt: &Attempt, secret: &State) -> Result<Grant> {
         let release = self.release(&attempt.provider, "", secret)?.filter(Release::stands_alone);
         let due_at = session.expires_at.after(LATEST);
-        Ok(release.map(|release| Release { held_by: Some(attempt.id.clone()), due_at, ..release }))
+        let held = |release| Release { held_by: Some(attempt.id.clone()), due_at, ..release };
+        Ok(release.map(held).map_or(Grant::None, Grant::Held))
     }
 
     /// What gives back the grant of an account that goes, by its row. A provider that was switched off since cannot be
@@ -74,6 +101,14 @@ impl Connect {
         }
         let details: Details = decode(details)?;
         self.release(slug, &details.identity, &decode(secret)?)
+    }
+
+    /// The same for what waits to repair an account.
+    pub(super) fn release_of_aside(&self, finish: &Finish) -> Result<Option<Release>> {
+        match &finish.aside {
+            Some(aside) => self.release_of(&finish.provider, &aside.details, &aside.secret),
+            None => Ok(None),
+        }
     }
 
     /// Puts a grant on its way back.
@@ -114,7 +149,7 @@ impl Connect {
             .store
             .write(context, |(release, until), tx| {
                 Box::pin(async move {
-                    if tx.count_identity(&release.provider, &release.identity_mark).await? > 0 {
+                    if tx.count_uses(&release.provider, &release.identity_mark).await? > 0 {
                         tx.remove_release(release).await?;
                         return Ok(false);
                     }
@@ -170,7 +205,8 @@ impl Connect {
     }
 }
 
-/// Puts on its way back what an account's secret was before this one, where that ends alone. `of` gives the new one back.
+/// Notes that an account lives by a new grant, where each ends alone, and puts on its way back what its secret was. `of`
+/// gives the new one back.
 pub(super) async fn replace(
     account: &AccountId,
     secret: &[u8],
@@ -178,10 +214,35 @@ pub(super) async fn replace(
     tx: &mut Tx,
 ) -> store::Result<()> {
     let Some(of) = of.filter(|of| of.stands_alone()) else { return Ok(()) };
-    match tx.account_secret(account).await? {
-        Some((_, former, _)) if *former != *secret => {
-            tx.insert_release(&Release { secret: former, ..of.clone() }).await
+    match tx.account_secret(account).await {
+        Ok(Some((_, former, _))) if *former != *secret => {
+            // An account from before there were marks has none.
+            let mark = tx.own_mark(account).await?.unwrap_or_else(|| format!("{ALONE}{}", of.id));
+            let release = Release { secret: former, identity_mark: mark, ..of.clone() };
+            tx.insert_release(&release).await?;
         }
-        _ => Ok(()),
+        Ok(_) => {}
+        // Nobody can end what nobody can read; the new one is to be had all the same.
+        Err(error @ store::Error::Corrupt { .. }) => {
+            tracing::warn!(account.id = %account, %error, "a former grant lives on at its provider");
+        }
+        Err(error) => return Err(error),
+    }
+    tx.note_grant(account, &of.identity_mark).await
+}
+
+/// Notes by which grant a new account lives, where each ends alone. `of` gives it back.
+pub(super) async fn note(account: &AccountId, of: Option<&Release>, tx: &mut Tx) -> store::Result<()> {
+    match of.filter(|of| of.stands_alone()) {
+        Some(of) => tx.note_grant(account, &of.identity_mark).await,
+        None => Ok(()),
+    }
+}
+
+/// The same for one that waits for a session's code.
+pub(super) async fn note_waiting(finish: &Finish, of: Option<&Release>, tx: &mut Tx) -> store::Result<()> {
+    match of.filter(|of| of.stands_alone() && finish.aside.is_some()) {
+        Some(of) => tx.note_waiting_grant(&finish.session_id, &of.identity_mark).await,
+        None => Ok(()),
     }
 }

@@ -183,6 +183,15 @@ impl Connect {
         Ok(session.map(|session| (way, attempt, session)))
     }
 
+    /// A session that was claimed, with its attempt.
+    pub(super) async fn read(&self, id: &SessionId) -> Result<(Session, Attempt)> {
+        let mut db = self.store.read().await?;
+        let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
+        let attempt = session.attempt_id.as_ref().ok_or(Error::NotFound("attempt"))?;
+        let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
+        Ok((session, attempt))
+    }
+
     /// Goes on with what was parked, for the browser with this cookie. Without the right handle nothing happens, and
     /// what stands is shown.
     ///

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::attempts::Shown;
 use super::choose::{self, Begun, Chosen};
+use super::releases::Grant;
 use super::returns::Leaving;
 use super::{Connect, Details, Error, Result, decode, encode, ending, finish};
 use crate::contract::{Connected, Notice, State, Step, StepKind, Text, Tone};
@@ -31,8 +32,8 @@ pub(super) enum Outcome {
         state: State,
         /// The way back, should the step send the person away.
         leaving: Option<Leaving>,
-        /// A grant that will not do.
-        release: Option<Release>,
+        /// What becomes of what was granted.
+        grant: Grant,
         /// The provider that the attempt is with from now on.
         chosen: Option<Chosen>,
     },
@@ -43,9 +44,9 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// A step that sends nobody away.
+    /// The same step once more, from the same state.
     pub(super) fn step(step: Step, state: State) -> Self {
-        Self::Step { step: Box::new(step), state, leaving: None, release: None, chosen: None }
+        Self::Step { step: Box::new(step), state, leaving: None, grant: Grant::Stays, chosen: None }
     }
 }
 
@@ -80,8 +81,6 @@ pub(super) struct Saving {
     unused: i64,
     began: Millis,
     now: Millis,
-    /// Whether the provider's grants stand alone.
-    alone: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
@@ -95,7 +94,7 @@ enum Change {
         refusal: Option<String>,
         /// The hash of the way back from where the step sends the person.
         way_back: Option<String>,
-        release: Option<Release>,
+        grant: Grant,
         chosen: Option<Chosen>,
     },
     Connected(Box<SignedIn>),
@@ -113,7 +112,7 @@ impl Saving {
     /// What was granted and is of no use when the change does not come about.
     pub(super) fn grant(&self) -> Option<Release> {
         match &self.change {
-            Change::Step { release, .. } => release.clone(),
+            Change::Step { grant, .. } => grant.release().cloned(),
             Change::Connected(signed) => signed.release.clone(),
             Change::Failed { .. } => None,
         }
@@ -197,7 +196,7 @@ impl Connect {
             Some(Notice { code: "wrong_account".to_owned(), tone: Tone::Refused, text, advice });
         let release = self.release(&attempt.provider, &signed.identity, &signed.secret)?;
         let Begun { step, state, leaving, .. } = begun;
-        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None })
+        Ok(Outcome::Step { step, state, leaving: Some(leaving), grant: Grant::unfit(release), chosen: None })
     }
 
     /// What the person granted just now ends together with what is being ended at this moment: they sign in once more.
@@ -214,8 +213,9 @@ impl Connect {
         let Begun { step, state, leaving, .. } = begun;
         let (session, attempt, began) = (saving.session.clone(), saving.attempt.clone(), self.now());
         // It may have outlived what was ended. Should the person not come back, nobody wants it.
-        let release = saving.grant().map(|grant| Release { due_at: began.after(COMES_BACK), ..grant });
-        let outcome = Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None };
+        let due_at = began.after(COMES_BACK);
+        let grant = Grant::unfit(saving.grant().map(|grant| Release { due_at, held_by: None, ..grant }));
+        let outcome = Outcome::Step { step, state, leaving: Some(leaving), grant, chosen: None };
         Box::pin(self.settle(Settling { session, attempt, outcome, unused: saving.unused, began })).await
     }
 
@@ -232,14 +232,13 @@ impl Connect {
 
     /// An outcome, ready to be written.
     pub(super) fn saving(&self, settling: Settling) -> Result<Arc<Saving>> {
-        let provider = settling.attempt.provider.clone();
         let change = match settling.outcome {
-            Outcome::Step { step, state, leaving, release, chosen } => {
+            Outcome::Step { step, state, leaving, grant, chosen } => {
                 let (name, refusal) = (step.name.clone(), step.refusal().map(str::to_owned));
                 let (leaves, live) = (step.kind == StepKind::Redirect, step.live);
                 let way_back = leaving.filter(|_| leaves).map(|leaving| leaving.hash());
                 let shown = encode(&Shown { step: *step, state })?;
-                Change::Step { shown, live, name, refusal, way_back, release, chosen }
+                Change::Step { shown, live, name, refusal, way_back, grant, chosen }
             }
             Outcome::Connected(signed) => Change::Connected(signed),
             Outcome::Failed { code } => Change::Failed { code },
@@ -254,7 +253,6 @@ impl Connect {
                 Kind::Postgres => settling.began.before(SKEW),
             },
             now: self.now(),
-            alone: self.provider(&provider).is_ok_and(|one| one.grants_stand_alone()),
         }))
     }
 
@@ -328,9 +326,15 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
     if session.state_at(*now) != SessionState::Open || session.claim_no != attempt.claim_no {
         return Ok(Saved::Lost);
     }
-    if let (Change::Connected(signed), false) = (change, saving.alone) {
-        let fresh = &signed.account;
-        if !tx.keep_grants(&fresh.provider, &fresh.identity_mark, saving.began).await? {
+    let (granted, since) = match change {
+        Change::Connected(signed) => (signed.release.as_ref(), saving.began),
+        Change::Step { grant: Grant::Held(release), .. } => (Some(release), Millis(0)),
+        _ => (None, Millis(0)),
+    };
+    if let Some(release) = granted {
+        // What ends alone is over with it, whenever that was.
+        let since = if release.stands_alone() { Millis(0) } else { since };
+        if !tx.keep_grants(&release.provider, &release.identity_mark, since).await? {
             return Ok(Saved::Ending);
         }
     }
@@ -345,25 +349,18 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
         Err(store::Error::Conflict) => return Ok(Saved::Lost),
         Err(error) => return Err(error),
     }
-    if saving.alone {
-        match change {
-            Change::Connected(_) => tx.keep_held(&attempt.id).await?,
-            // The same grant, and another row for it.
-            Change::Step { release: Some(release), .. } if release.held_by.is_some() => {
-                tx.keep_held(&attempt.id).await?;
-            }
-            _ => tx.let_go_of_held(&attempt.id, *now).await?,
-        }
+    if !matches!(change, Change::Connected(_) | Change::Step { grant: Grant::Stays, .. }) {
+        tx.let_go_of_held(&attempt.id, *now).await?;
     }
     tx.wake(Wake::Attempt(attempt.id.as_str().to_owned()));
     let mut update = SessionUpdate::from(&session);
     update.connects -= unused;
     match change {
-        Change::Step { name, refusal, way_back, release, chosen, .. } => {
+        Change::Step { name, refusal, way_back, grant, chosen, .. } => {
             if let Some(way_back) = way_back {
                 tx.insert_return(way_back, &attempt.id, attempt.version + 1).await?;
             }
-            if let Some(release) = release {
+            if let Some(release) = grant.release() {
                 tx.insert_release(release).await?;
             }
             if let Some(chosen) = chosen {

@@ -346,10 +346,10 @@ pub trait Provider: Send + Sync {
         false
     }
 
-    /// Whether every sign-in is a grant of its own that ends alone, as a linked device does. Otherwise ending one ends all
-    /// that the person granted to us.
-    fn grants_stand_alone(&self) -> bool {
-        false
+    /// What tells this grant from all others, where every sign-in is one of its own that ends alone, as a linked device does;
+    /// the same for as long as the grant lives. `None` where ending one ends all that the person granted to us.
+    fn own_grant(&self, _secret: &State) -> Option<String> {
+        None
     }
 
     /// Ends the grant at the provider; one that is gone already is fine.

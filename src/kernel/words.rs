@@ -179,6 +179,8 @@ words! {
         CredentialsRead = "credentials.read",
         /// An account was brought here from elsewhere.
         AccountImport = "account.import",
+        /// A session that was handed out came back, or was said to be dead.
+        SessionBack = "session.back",
     }
 
     /// What came of it.

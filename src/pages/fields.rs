@@ -43,7 +43,7 @@ pub(super) fn draw(
             describedby => described(field, focus == Some(at) && refused(step)),
             required => field.required,
             autocomplete => field.autocomplete.as_deref(),
-            autofocus => focus == Some(at),
+            autofocus => focus == Some(at) && field.kind != FieldKind::Long,
             choices => choices.collect::<Vec<_>>(),
         }
     };

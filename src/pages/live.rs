@@ -13,7 +13,8 @@ const SHORT: usize = 120;
 /// Below this length a code to type is set in groups.
 const TYPED: usize = 12;
 
-/// What its template needs; `None` for a step that stands still.
+/// What its template needs; `None` for a step that stands still. `answered` says that it is the person's answer which leads
+/// on, and not what is done elsewhere.
 pub(super) fn draw(step: &Step, mark: &str, now: Millis) -> Option<Value> {
     let shows = matches!(step.kind, StepKind::Qr | StepKind::Code);
     if !step.live {
@@ -21,6 +22,9 @@ pub(super) fn draw(step: &Step, mark: &str, now: Millis) -> Option<Value> {
     }
     let code = step.code.as_ref().filter(|_| shows);
     let seconds = code.and_then(|code| code.expires_at).map(|at| at.since(now).as_secs());
+    // A code without an end is there to be compared.
+    let answered =
+        !step.fields.is_empty() || (step.kind == StepKind::Code && code.is_some() && seconds.is_none());
     Some(context! {
         mark,
         scans => step.kind == StepKind::Qr,
@@ -28,6 +32,7 @@ pub(super) fn draw(step: &Step, mark: &str, now: Millis) -> Option<Value> {
         svg => code.filter(|_| step.kind == StepKind::Qr).and_then(|code| svg(&code.value)).map(Value::from_safe_string),
         groups => code.filter(|_| step.kind == StepKind::Code).map(groups),
         seconds,
+        answered,
     })
 }
 

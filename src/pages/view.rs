@@ -129,6 +129,7 @@ impl<'a> View<'a> {
             .map(|field| context! { id => fields::id(field), label => self.say(&field.label) })
             .collect();
         let refused = step.notice.as_ref().is_some_and(|notice| notice.tone == Tone::Refused);
+        self.failure = refused;
         let heading = self.catalog.plain(self.frame.locale, &step.title.key, &step.title.args);
         let key = if refused || !wrong.is_empty() { "frame.title_error" } else { "frame.title" };
         self.title(key, &[("page", &heading), ("product", self.frame.product)]);

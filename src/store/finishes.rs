@@ -154,7 +154,8 @@ impl Tx {
     /// # Errors
     /// `Conflict` when nothing waits for this session, `Unavailable`.
     pub async fn empty_finish(&mut self, session: &SessionId) -> Result<()> {
-        let sql = "UPDATE finishes SET details = NULL, secret = NULL WHERE session_id = $1";
+        let sql =
+            "UPDATE finishes SET details = NULL, secret = NULL, grant_mark = NULL WHERE session_id = $1";
         let done = sqlx::query(sql).bind(session.as_str()).execute(self.conn()).await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
     }

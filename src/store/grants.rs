@@ -1,6 +1,6 @@
-//! Grants on their way back to their provider. Ending one there ends every grant that this person gave to the same
-//! client, so a row is only worked on while nothing else of theirs is connected, and a sign-in that completes meanwhile
-//! takes it back.
+//! Grants on their way back to their provider. A row's mark says what would end with it: every grant that this person gave to
+//! the same client, or that one alone. It is only worked on while no account lives by that, and a sign-in that completes
+//! meanwhile takes it back.
 
 use std::fmt;
 
@@ -11,13 +11,16 @@ use super::columns::Columns;
 use super::error::{Error, Result};
 use super::{Db, Tx};
 use crate::kernel::clock::Millis;
-use crate::kernel::ids::{AttemptId, ReleaseId};
+use crate::kernel::ids::{AccountId, AttemptId, ReleaseId, SessionId};
 use crate::kernel::words::ReleaseState;
 
 const TABLE: &str = "releases";
 const SECRET: &str = "secret";
 /// The secret is written once.
 const VERSION: i64 = 1;
+
+/// Before the mark of a grant that ends alone.
+pub const ALONE: &str = "grant:";
 
 /// A grant to be ended.
 #[derive(Clone)]
@@ -26,7 +29,8 @@ pub struct Release {
     pub id: ReleaseId,
     /// The provider.
     pub provider: String,
-    /// The mark of the provider's id of the person, all of whose grants end with it; empty where it ends alone.
+    /// The mark of the provider's id of the person, all of whose grants end with it; or, behind [`ALONE`], of the grant
+    /// itself where it ends alone.
     pub identity_mark: String,
     /// What ends the grant; sealed at rest, and forgotten once it has.
     pub secret: Zeroizing<Vec<u8>>,
@@ -47,7 +51,7 @@ pub struct Release {
 impl Release {
     /// Whether it ends alone.
     pub fn stands_alone(&self) -> bool {
-        self.identity_mark.is_empty()
+        self.identity_mark.starts_with(ALONE)
     }
 }
 
@@ -101,13 +105,16 @@ impl Db {
         rows.iter().map(|row| self.lift_release(row)).collect()
     }
 
-    /// How many accounts this person connected at a provider, under whatever name.
+    /// How many accounts live by what a release with this mark would end: all of a person's, or the one with that grant,
+    /// which may wait for its backend.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn count_identity(&mut self, provider: &str, identity_mark: &str) -> Result<i64> {
-        let sql = "SELECT COUNT(*) FROM accounts WHERE provider = $1 AND identity_mark = $2";
-        Ok(sqlx::query_scalar(sql).bind(provider).bind(identity_mark).fetch_one(self.conn()).await?)
+    pub async fn count_uses(&mut self, provider: &str, mark: &str) -> Result<i64> {
+        let sql = "SELECT (SELECT COUNT(*) FROM accounts WHERE provider = $1 AND identity_mark = $2) \
+                   + (SELECT COUNT(*) FROM accounts WHERE provider = $1 AND grant_mark = $2) \
+                   + (SELECT COUNT(*) FROM finishes WHERE provider = $1 AND grant_mark = $2)";
+        Ok(sqlx::query_scalar(sql).bind(provider).bind(mark).fetch_one(self.conn()).await?)
     }
 }
 
@@ -195,15 +202,43 @@ impl Tx {
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
 
-    /// What a live attempt held is needed by its account from now on, or another grant takes its place.
+    /// The mark of an account's own grant.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn keep_held(&mut self, attempt: &AttemptId) -> Result<()> {
-        sqlx::query("DELETE FROM releases WHERE held_by = $1")
-            .bind(attempt.as_str())
-            .execute(self.conn())
-            .await?;
+    pub async fn own_mark(&mut self, account: &AccountId) -> Result<Option<String>> {
+        let sql = "SELECT grant_mark FROM accounts WHERE id = $1 AND grant_mark IS NOT NULL";
+        Ok(sqlx::query_scalar(sql).bind(account.as_str()).fetch_optional(self.conn()).await?)
+    }
+
+    /// Notes the mark of an account's own grant.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn note_grant(&mut self, account: &AccountId, mark: &str) -> Result<()> {
+        let sql = "UPDATE accounts SET grant_mark = $1 WHERE id = $2";
+        sqlx::query(sql).bind(mark).bind(account.as_str()).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Notes the mark of the grant that waits for a session's code.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn note_waiting_grant(&mut self, session: &SessionId, mark: &str) -> Result<()> {
+        let sql = "UPDATE finishes SET grant_mark = $1 WHERE session_id = $2";
+        sqlx::query(sql).bind(mark).bind(session.as_str()).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// An account lives by the grant that waits for a session's code.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn take_waiting_grant(&mut self, account: &AccountId, session: &SessionId) -> Result<()> {
+        let sql = "UPDATE accounts SET grant_mark = (SELECT grant_mark FROM finishes WHERE session_id = $1) \
+                   WHERE id = $2";
+        sqlx::query(sql).bind(session.as_str()).bind(account.as_str()).execute(self.conn()).await?;
         Ok(())
     }
 
@@ -213,10 +248,12 @@ impl Tx {
     /// `Unavailable`.
     pub async fn let_go_of_held(&mut self, attempt: &AttemptId, now: Millis) -> Result<()> {
         sqlx::query(
-            "UPDATE releases SET held_by = NULL, due_at = $1, version = version + 1 WHERE held_by = $2",
+            "UPDATE releases SET held_by = NULL, due_at = $1, version = version + 1 \
+             WHERE held_by = $2 AND state = $3",
         )
         .bind(now.0)
         .bind(attempt.as_str())
+        .bind(ReleaseState::Due.as_str())
         .execute(self.conn())
         .await?;
         Ok(())
@@ -260,7 +297,15 @@ impl Tx {
                 .bind(ReleaseState::Due.as_str())
                 .execute(self.conn())
                 .await?;
-        // Fewer: somebody began to end one at this moment.
-        Ok(kept.rows_affected() >= due)
+        let ending =
+            "SELECT COUNT(*) FROM releases WHERE provider = $1 AND identity_mark = $2 AND state = $3";
+        let ending: i64 = sqlx::query_scalar(ending)
+            .bind(provider)
+            .bind(identity_mark)
+            .bind(ReleaseState::Ending.as_str())
+            .fetch_one(self.conn())
+            .await?;
+        // Fewer, or one that is ending by now: somebody began to at this moment.
+        Ok(kept.rows_affected() >= due && ending == 0)
     }
 }

@@ -62,7 +62,7 @@ pub use error::{Error, Result};
 pub use events::Event;
 pub use finishes::{Aside, Finish};
 pub use fragments::{Kind, sqlite_url};
-pub use grants::Release;
+pub use grants::{ALONE, Release};
 pub use idempotency::{Call, Taken};
 pub use keys::ApiKey;
 pub use lanes::Due;

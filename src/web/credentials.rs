@@ -43,19 +43,29 @@ async fn session_back(
     Segment(id): Segment,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
+    let said = take_back(&web, &known, &id, request).await;
+    let (outcome, cause) = match &said {
+        Ok(_) => (AuditOutcome::Done, None),
+        Err(refused) => {
+            let (outcome, cause) = refusal(refused);
+            (outcome, Some(cause))
+        }
+    };
+    write_down(&web, known.caller(), AuditAction::SessionBack, Some(&id), outcome, cause).await?;
+    Ok(reply(StatusCode::OK, &said?))
+}
+
+async fn take_back(web: &Web, known: &Known, text: &str, request: Request<Body>) -> Result<Value, Refused> {
     let caller = known.allowed(CREDENTIALS)?;
     let missing = || caller.refuse(Kind::ResourceNotFound.detail("there is no such account"));
-    let id = AccountId::from_str(&id).map_err(|_| missing())?;
+    let id = AccountId::from_str(text).map_err(|_| missing())?;
     let body = json_body(&caller.request, request).await?;
     let said = words::read_back(&body).map_err(|envelope| caller.refuse(envelope))?;
     web.notice(&said.unknown);
     let fate = said.dead.map_or(Fate::Returned, |cause| Fate::Dead { cause });
     let account = web.connect.session_back(&id, fate).await.map_err(|error| caller.fail(error, &PLAIN))?;
     let (id, cause) = (account.id.as_str(), account.cause.as_deref());
-    Ok(reply(
-        StatusCode::OK,
-        &words::session_back(id, &account.provider, account.owner, account.status, cause),
-    ))
+    Ok(words::session_back(id, &account.provider, account.owner, account.status, cause))
 }
 
 /// What is said, and how it is written down.

@@ -120,8 +120,8 @@ impl Provider for Telegram {
         true
     }
 
-    fn grants_stand_alone(&self) -> bool {
-        true
+    fn own_grant(&self, secret: &State) -> Option<String> {
+        Keys::read(secret).ok().and_then(|keys| keys.session.name())
     }
 
     async fn revoke(&self, cx: &Context, secret: State) -> Result<(), Trouble> {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{Context, Trouble};
 use crate::kernel::egress::Egress;
+use crate::kernel::random;
 use crate::kernel::secret::Secret;
 
 use super::centres::{AuthKey, Centres};
@@ -32,6 +33,11 @@ impl Kept {
     /// Keeps a key.
     pub fn new(dc: i32, address: SocketAddrV4, key: &AuthKey) -> Self {
         Self { dc, address, auth_key: Secret::new(URL_SAFE_NO_PAD.encode(key)) }
+    }
+
+    /// What tells it from every other, and says nothing of the key.
+    pub fn name(&self) -> Option<String> {
+        self.key().ok().map(|key| random::hash(&URL_SAFE_NO_PAD.encode(key)))
     }
 
     /// The key.

@@ -91,8 +91,8 @@ impl Provider for Whatsapp {
         true
     }
 
-    fn grants_stand_alone(&self) -> bool {
-        true
+    fn own_grant(&self, secret: &State) -> Option<String> {
+        outcome::device(secret)
     }
 
     async fn revoke(&self, cx: &Context, secret: State) -> Result<(), Trouble> {

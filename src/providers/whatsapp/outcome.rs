@@ -54,6 +54,12 @@ pub fn session(stored: &Value) -> Result<Session, Trouble> {
     Session::from_json(&stored.to_string()).map_err(|_| Trouble::bug("secret_unreadable"))
 }
 
+/// What tells the device from every other: the public half of the key that it connects with.
+pub fn device(secret: &State) -> Option<String> {
+    let session = session(&secret.0).ok()?;
+    Some(session.noise_key.keys().public().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// What a backend goes on with as the device: `session`, as `docs/whatsapp-session.md` describes it.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! Looking after a linked device: whether it is still let in, and unlinking it. A session is online once, so neither is done
-//! while somebody else may be online with it. Always: only the service's own word about the account is an answer.
+//! Looking after a linked device: whether it is still let in, and unlinking it. A session is online once, so that it is not
+//! looked at while somebody else may be online with it; unlinking ends that, too. Always: only the service's own word about the account is an answer.
 
 use wire_whatsapp::Error;
 

@@ -106,6 +106,12 @@ async fn a_device_whose_first_login_failed_is_kept_for_whoever_goes_on_also_afte
     house.app.kill();
     house.app.run();
     stays(&house, &device).await;
+    // An answer that the step does not have changes nothing about the device.
+    let stray = json!({ "version": screen.version(), "alternative": "no_such_way" });
+    screen.call("POST", "/answer", Some(stray)).await;
+    until(&mut screen, "the step once more", |seen| seen["step"]["name"] == "unfinished").await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    stays(&house, &device).await;
     screen.say(json!({ "version": screen.version(), "fields": {} })).await;
     until(&mut screen, "an account", |seen| seen["state"] == "connected").await;
     // Nothing is left that would end it.

@@ -61,11 +61,11 @@ async fn a_session_that_is_given_back_is_looked_at_again_and_one_that_is_said_to
     let account = house.account().await;
     let logins = async || house.double.log("login").await.len();
     assert_eq!(owner(&house, &account).await, json!("vestibule"));
-    // Nobody was given it: whoever says that it is dead cannot know, and has it looked at.
+    // Nobody was given it: whoever says that it is dead cannot know.
     let linked = logins().await;
     let reply = ask(&house, &account, "session", r#"{"state":"dead"}"#).await;
     assert_eq!((reply.status, &reply.json()["status"]), (200, &json!("OK")), "{}", reply.text());
-    eventually_async("a look", READY, async || (logins().await > linked).then_some(())).await;
+    assert_eq!(logins().await, linked, "nor does it have anybody connect");
 
     assert_eq!(take(&house, &account).await.status, 200);
     assert_eq!(owner(&house, &account).await, json!("consumer"));
@@ -123,6 +123,11 @@ async fn what_is_wrong_about_a_session_that_is_given_back_is_named() {
     let refused = house.app.api("POST", &url, Some(json!({ "state": "dead" }))).await;
     assert_eq!(refused.status, 401, "{}", refused.text());
     assert_eq!(owner(&house, &account).await, json!("vestibule"));
+    // Words of something else.
+    take(&house, &account).await;
+    let reply = ask(&house, &account, "session", r#"{"state":"dead","cause":"policy_blocked"}"#).await;
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert_eq!(owner(&house, &account).await, json!("consumer"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use vestibule::kernel::clock::Millis;
 use vestibule::kernel::ids::{AttemptId, ReleaseId};
 use vestibule::kernel::random::Random;
 use vestibule::kernel::words::{AttemptState, ReleaseState, Status};
-use vestibule::store::{AccountUpdate, Error, Hold, Release, Result, Store, Watch};
+use vestibule::store::{ALONE, AccountUpdate, Aside, Error, Finish, Hold, Release, Result, Store, Watch};
 use zeroize::Zeroizing;
 
 use super::bench::{Database, now};
@@ -236,4 +236,66 @@ pub async fn one_call_renews_an_account_and_whoever_repairs_it_wins(database: Da
     let (read, secret, seen) = store.read().await.unwrap().account_secret(id).await.unwrap().unwrap();
     assert_eq!((read.version, &**secret, seen), (2, &b"new"[..], None));
     assert_eq!(keep("c", Some(500)).await, Err(Error::Conflict), "nobody holds what was repaired");
+}
+
+pub async fn a_grant_that_an_account_lives_by_or_waits_for_is_counted(database: Database) {
+    let store = database.open().await;
+    let (own, waiting, other) = (word(), word(), word());
+    let account = account();
+    insert_account(&store, &account, b"keys").await.unwrap();
+    let uses =
+        async |mark: &str| store.read().await.unwrap().count_uses(&account.provider, mark).await.unwrap();
+    assert_eq!((uses(&own).await, uses(&account.identity_mark).await), (0, 1));
+    let attempt = attempt(&session());
+    let finish = Finish {
+        session_id: attempt.session_id.clone(),
+        account_id: account.id.clone(),
+        provider: account.provider.clone(),
+        code_hash: word(),
+        aside: Some(Aside { details: Zeroizing::default(), secret: Zeroizing::default() }),
+        due_at: now(),
+        created_at: now(),
+    };
+    let context = (account.id.clone(), finish, own.clone(), waiting.clone());
+    let noted = store.write(context, |(account, finish, own, waiting), tx| {
+        Box::pin(async move {
+            tx.note_grant(account, own).await?;
+            tx.insert_finish(finish).await?;
+            tx.note_waiting_grant(&finish.session_id, waiting).await
+        })
+    });
+    noted.await.unwrap();
+    assert_eq!((uses(&own).await, uses(&waiting).await, uses(&other).await), (1, 1, 0));
+    // It takes the place of the other.
+    let context = (account.id.clone(), attempt.session_id.clone());
+    let taken = store.write(context, |(account, session), tx| {
+        Box::pin(async move {
+            tx.take_waiting_grant(account, session).await?;
+            tx.empty_finish(session).await
+        })
+    });
+    taken.await.unwrap();
+    assert_eq!((uses(&own).await, uses(&waiting).await), (0, 1));
+}
+
+pub async fn what_an_attempt_held_is_due_once_it_lets_go(database: Database) {
+    let store = database.open().await;
+    let attempt = attempt(&session()).id;
+    let later = Millis(now().0 + 3_600_000);
+    let mut held = release(&word(), &format!("{ALONE}{}", word()), b"keys");
+    (held.due_at, held.held_by) = (later, Some(attempt.clone()));
+    assert!(held.stands_alone());
+    insert_release(&store, &held).await;
+    let due = async || {
+        let all = store.read().await.unwrap().due_releases(now(), 999).await.unwrap();
+        all.into_iter().find(|one| one.id == held.id)
+    };
+    assert!(due().await.is_none());
+    let let_go = || store.write(attempt.clone(), |attempt, tx| Box::pin(tx.let_go_of_held(attempt, now())));
+    let_go().await.unwrap();
+    let first = due().await.expect("it is due");
+    assert_eq!((first.held_by.as_ref(), first.version), (None, 2));
+    // Once: it is not moved any more by an attempt that ended long ago.
+    let_go().await.unwrap();
+    assert_eq!(due().await.expect("it is due").version, 2);
 }

@@ -148,6 +148,8 @@ both! {
         of_fifty_returns_one_is_parked
         ways_back_are_few_and_hold_nothing_after_the_end
         a_grant_is_ended_by_one_and_a_sign_in_before_that_keeps_it
+        a_grant_that_an_account_lives_by_or_waits_for_is_counted
+        what_an_attempt_held_is_due_once_it_lets_go
         one_call_renews_an_account_and_whoever_repairs_it_wins
     }
     checks {
