@@ -244,7 +244,7 @@ impl Connect {
             match self.hold(&attempt, &by, self.choose(&session, choice, &answer, &allowance)).await {
                 None => return Ok(()),
                 Some(Ok(chosen)) => chosen,
-                Some(Err(trouble)) => Outcome::step(again(shown.step, &trouble), shown.state),
+                Some(Err(trouble)) => Outcome::again(again(shown.step, &trouble), shown.state),
             }
         } else {
             let provider = self.provider(&attempt.provider)?.clone();
@@ -263,7 +263,7 @@ impl Connect {
             match called {
                 None => return Ok(()),
                 Some(Ok(next)) => self.outcome(&session, &attempt, next, leaving, left).await?,
-                Some(Err(trouble)) => Outcome::step(again(shown.step, &trouble), shown.state),
+                Some(Err(trouble)) => Outcome::again(again(shown.step, &trouble), shown.state),
             }
         };
         // The last try was no good: the same form once more could only be refused. Another step may have a way on.
@@ -310,7 +310,7 @@ impl Connect {
         };
         step.attempts_left = step.asks_secret().then(|| u32::try_from(left).unwrap_or(0));
         choose::offer(session, &mut step);
-        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None })
+        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None, stands: false })
     }
 
     /// Runs a provider's call under its deadline while saying that we live; `None` when the attempt was lost.

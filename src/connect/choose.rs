@@ -242,7 +242,8 @@ impl Connect {
 
 fn outcome(begun: Begun) -> Outcome {
     let Begun { step, state, leaving, chosen } = begun;
-    Outcome::Step { step, state, leaving: Some(leaving), release: None, chosen: Some(chosen) }
+    let (leaving, chosen) = (Some(leaving), Some(chosen));
+    Outcome::Step { step, state, leaving, release: None, chosen, stands: false }
 }
 
 /// An address's domain in ASCII; `None` for what is no address.

@@ -35,6 +35,8 @@ pub(super) enum Outcome {
         release: Option<Release>,
         /// The provider that the attempt is with from now on.
         chosen: Option<Chosen>,
+        /// Whether the person stands where they stood, as the provider did not answer.
+        stands: bool,
     },
     /// Signed in, as the right person.
     Connected(Box<SignedIn>),
@@ -43,9 +45,10 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// A step that sends nobody away.
-    pub(super) fn step(step: Step, state: State) -> Self {
-        Self::Step { step: Box::new(step), state, leaving: None, release: None, chosen: None }
+    /// The step that stood, with words about there being no answer.
+    pub(super) fn again(step: Step, state: State) -> Self {
+        let step = Box::new(step);
+        Self::Step { step, state, leaving: None, release: None, chosen: None, stands: true }
     }
 }
 
@@ -97,6 +100,7 @@ enum Change {
         way_back: Option<String>,
         release: Option<Release>,
         chosen: Option<Chosen>,
+        stands: bool,
     },
     Connected(Box<SignedIn>),
     Failed {
@@ -197,7 +201,7 @@ impl Connect {
             Some(Notice { code: "wrong_account".to_owned(), tone: Tone::Refused, text, advice });
         let release = self.release(&attempt.provider, &signed.identity, &signed.secret)?;
         let Begun { step, state, leaving, .. } = begun;
-        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None })
+        Ok(Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None, stands: false })
     }
 
     /// What the person granted just now ends together with what is being ended at this moment: they sign in once more.
@@ -215,7 +219,8 @@ impl Connect {
         let (session, attempt, began) = (saving.session.clone(), saving.attempt.clone(), self.now());
         // It may have outlived what was ended. Should the person not come back, nobody wants it.
         let release = saving.grant().map(|grant| Release { due_at: began.after(COMES_BACK), ..grant });
-        let outcome = Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None };
+        let outcome =
+            Outcome::Step { step, state, leaving: Some(leaving), release, chosen: None, stands: false };
         Box::pin(self.settle(Settling { session, attempt, outcome, unused: saving.unused, began })).await
     }
 
@@ -234,12 +239,12 @@ impl Connect {
     pub(super) fn saving(&self, settling: Settling) -> Result<Arc<Saving>> {
         let provider = settling.attempt.provider.clone();
         let change = match settling.outcome {
-            Outcome::Step { step, state, leaving, release, chosen } => {
+            Outcome::Step { step, state, leaving, release, chosen, stands } => {
                 let (name, refusal) = (step.name.clone(), step.refusal().map(str::to_owned));
                 let (leaves, live) = (step.kind == StepKind::Redirect, step.live);
                 let way_back = leaving.filter(|_| leaves).map(|leaving| leaving.hash());
                 let shown = encode(&Shown { step: *step, state })?;
-                Change::Step { shown, live, name, refusal, way_back, release, chosen }
+                Change::Step { shown, live, name, refusal, way_back, release, chosen, stands }
             }
             Outcome::Connected(signed) => Change::Connected(signed),
             Outcome::Failed { code } => Change::Failed { code },
@@ -352,6 +357,8 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
             Change::Step { release: Some(release), .. } if release.held_by.is_some() => {
                 tx.keep_held(&attempt.id).await?;
             }
+            // What is held is gone on with when the step is answered once more.
+            Change::Step { stands: true, .. } => {}
             _ => tx.let_go_of_held(&attempt.id, *now).await?,
         }
     }
