@@ -156,7 +156,6 @@ async fn the_password_is_asked_for_with_its_hint_and_a_wrong_one_is_named() {
 async fn a_phone_number_and_the_code_that_is_sent_to_it_will_do_as_well() {
     let house = House::start(json!({ "dc": 1, "password": PASSWORD })).await;
     let mut screen = Screen::start(&house.app, &house.link(json!({})).await).await;
-    code(&mut screen).await;
     screen.say(json!({ "version": screen.version(), "alternative": "phone_code" })).await;
     assert_eq!(screen.step(), "phone");
     screen.answer(json!({ "phone": "07700 900123" })).await;
@@ -172,6 +171,16 @@ async fn a_phone_number_and_the_code_that_is_sent_to_it_will_do_as_well() {
     screen.answer(json!({ "password": PASSWORD })).await;
     connected(&mut screen).await;
     assert_eq!(house.devices().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_meets_the_beginning_of_the_conversation_is_not_lost() {
+    let house = House::start(json!({ "dc": 2 })).await;
+    for _ in 0..10 {
+        let mut screen = Screen::start(&house.app, &house.link(json!({})).await).await;
+        screen.say(json!({ "version": screen.version(), "alternative": "phone_code" })).await;
+        assert_eq!(screen.step(), "phone", "{}", screen.seen);
+    }
 }
 
 #[tokio::test]
