@@ -31,7 +31,7 @@ async def a_password_is_asked_for_after_the_scan(double):
     with Expected(errors.SessionPasswordNeededError):
         await client(functions.updates.GetStateRequest())
     assert (await client(functions.account.GetPasswordRequest())).hint == "of the battery"
-    assert double.call(f"/sessions?phone={phone}") == []
+    assert [one["password_pending"] for one in double.call(f"/sessions?phone={phone}")] == [True]
     with Expected(errors.PasswordHashInvalidError):
         await client.sign_in(password="wrong horse")
     assert (await client.sign_in(password="correct horse")).phone == phone

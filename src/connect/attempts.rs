@@ -147,8 +147,7 @@ impl Connect {
             step = taken.shown.step.name,
         );
         let span = traces::below(span, taken.session.trace.as_ref());
-        let call = async move { connect.call(taken, answer).await };
-        let call = tokio::spawn(call.instrument(span));
+        let call = tokio::spawn(async move { connect.call(taken, answer).await }.instrument(span));
         call.await.map_err(|error| Error::internal("asking the provider", error))?
     }
 
@@ -184,10 +183,9 @@ impl Connect {
         parked: Option<String>,
     ) -> Result<Option<Taken>> {
         let now = self.now();
-        if !holder.may_answer(&session) || session.state_at(now) != SessionState::Open {
-            return Ok(None);
-        }
-        if attempt.version != version || attempt.claim_no != session.claim_no || attempt.is_busy(now) {
+        let stands =
+            attempt.version == version && attempt.claim_no == session.claim_no && !attempt.is_busy(now);
+        if !stands || !holder.may_answer(&session) || session.state_at(now) != SessionState::Open {
             return Ok(None);
         }
         let shown: Shown = decode(&attempt.shown)?;
@@ -222,6 +220,10 @@ impl Connect {
                 let connects = u32::try_from(connects).unwrap_or(0);
                 Ok(Some(Taken { session, attempt, shown, by, spends, connects }))
             }
+            // Its conversation may just have begun, which the session counts as well: the step stands.
+            Err(store::Error::Conflict) if shown.step.live => {
+                Box::pin(self.take(self.read(&session.id).await?, holder, version, answer, None)).await
+            }
             Err(store::Error::Conflict) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -240,7 +242,7 @@ impl Connect {
             match self.hold(&attempt, &by, self.choose(&session, choice, &answer, &allowance)).await {
                 None => return Ok(()),
                 Some(Ok(chosen)) => chosen,
-                Some(Err(trouble)) => Outcome::step(again(shown.step, &trouble), shown.state),
+                Some(Err(trouble)) => Outcome::again(again(shown.step, &trouble), shown.state),
             }
         } else {
             let provider = self.provider(&attempt.provider)?.clone();
@@ -259,11 +261,11 @@ impl Connect {
             match called {
                 None => return Ok(()),
                 Some(Ok(next)) => self.outcome(&session, &attempt, next, leaving, left).await?,
-                Some(Err(trouble)) => Outcome::step(again(shown.step, &trouble), shown.state),
+                Some(Err(trouble)) => Outcome::again(again(shown.step, &trouble), shown.state),
             }
         };
         // The last try was no good: the same form once more could only be refused. Another step may have a way on.
-        let outcome = match outcome {
+        let mut outcome = match outcome {
             Outcome::Step { step, grant, .. } if spends && left == 0 && step.name == asked => {
                 self.give_back(grant.release().cloned()).await?;
                 Outcome::Failed { code: tried.to_owned() }
@@ -272,10 +274,9 @@ impl Connect {
         };
         // Another code is another connection, which the conversation makes.
         let anew = was_live && matches!(&outcome, Outcome::Step { step, .. } if step.live);
-        let outcome = match outcome {
-            _ if anew && connects == 0 => Outcome::Failed { code: ASKED_OFTEN.to_owned() },
-            outcome => outcome,
-        };
+        if anew && connects == 0 {
+            outcome = Outcome::Failed { code: ASKED_OFTEN.to_owned() };
+        }
         let unused = i64::from(allowance.left()) - i64::from(anew);
         self.settle(Settling { session: session.id, attempt, outcome, unused, began }).await
     }

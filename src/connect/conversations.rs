@@ -346,7 +346,7 @@ impl Connect {
     async fn give_up(&self, talk: &Talk, trouble: &Trouble) -> Result<()> {
         let mut step = again(talk.shown.step.clone(), trouble);
         step.live = false;
-        let outcome = Outcome::step(step, talk.shown.state.clone());
+        let outcome = Outcome::again(step, talk.shown.state.clone());
         self.conclude(&talk.session, talk.attempt.clone(), outcome).await
     }
 

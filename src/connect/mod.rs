@@ -20,6 +20,7 @@ mod handouts;
 mod import;
 mod keys;
 mod looks;
+mod recognise;
 mod releases;
 mod repeats;
 mod returns;

@@ -29,8 +29,9 @@ const shown = ({ phone, id, first_name, last_name, username, dc, code_via, passw
 
 /** A login as the control side shows it. */
 function login(state, key) {
-  const { hash, device_model, system_version, api_id, app_name, app_version, date_created, date_active } = device(state, key);
-  const place = { hash, dc: key.dc.id, key: key.id, phone: key.account.phone, connections: key.connections.size };
+  const { hash, password_pending, device_model, system_version, api_id, app_name, app_version, date_created, date_active } = device(state, key);
+  const { phone } = key.account ?? key.pending;
+  const place = { hash, dc: key.dc.id, key: key.id, phone, connections: key.connections.size, password_pending };
   return { ...place, device_model, system_version, api_id, app_name, app_version, date_created, date_active };
 }
 
@@ -104,7 +105,7 @@ export function control(state) {
     },
     "GET /sessions": (body) => {
       only(body, [], ["phone"]);
-      const found = body.phone === undefined ? state.keys.filter((key) => key.account) : state.logins(state.account(body.phone));
+      const found = body.phone === undefined ? state.keys.filter((key) => key.account ?? key.pending) : state.logins(state.account(body.phone));
       return found.map((key) => login(state, key));
     },
     "POST /revoke": (body) => {

@@ -60,9 +60,9 @@ export class State {
     return [...this.dcs.values()].flatMap((dc) => [...dc.keys.values()]);
   }
 
-  /** Every key that an account is logged in with. */
+  /** Every key that an account is logged in with, or would be but for its password. */
   logins(account) {
-    return this.keys.filter((key) => key.account === account);
+    return this.keys.filter((key) => (key.account ?? key.pending) === account);
   }
 
   connected(connection) {

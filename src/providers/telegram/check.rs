@@ -11,6 +11,7 @@ use super::config::Application;
 use super::line::Line;
 use super::outcome::Keys;
 use super::refusal::Refusal;
+use super::session::Kept;
 
 /// What is known of its future: nothing; people end sessions when they like. Telegram ends one for good that is used from two
 /// places at once (`AUTH_KEY_DUPLICATED`), so a look must not meet whoever else holds it.
@@ -56,8 +57,8 @@ fn judge(refusal: &Refusal) -> Option<Checked> {
 ///
 /// # Errors
 /// When there was no definite answer.
-pub async fn sign_out(application: &Arc<Application>, cx: &Context, keys: &Keys) -> Result<(), Trouble> {
-    let line = Line::open(application, cx, Some(&keys.session))?;
+pub async fn sign_out(application: &Arc<Application>, cx: &Context, session: &Kept) -> Result<(), Trouble> {
+    let line = Line::open(application, cx, Some(session))?;
     match line.call(&tl::functions::auth::LogOut {}).await {
         Ok(_) => Ok(()),
         Err(refusal) if matches!(judge(&refusal), Some(Checked::Refused { sure: true, .. })) => Ok(()),

@@ -82,12 +82,12 @@ impl Line {
         self.session.keep().ok_or(Trouble::bug("session_without_key"))
     }
 
-    /// Waits until a code was scanned, or until the connection ended, which is as good a reason to look.
-    pub async fn scanned(&mut self) {
+    /// Waits until a code was scanned; `false` when the connection ended, which is as good a reason to look.
+    pub async fn scanned(&mut self) -> bool {
         let is_it = |update: &enums::Update| matches!(update, enums::Update::LoginToken);
         loop {
             match self.updates.recv().await {
-                None | Some(UpdatesLike::ConnectionClosed) => return,
+                None | Some(UpdatesLike::ConnectionClosed) => return false,
                 Some(UpdatesLike::Updates(update)) => {
                     let found = match &update {
                         enums::Updates::UpdateShort(short) => is_it(&short.update),
@@ -96,7 +96,7 @@ impl Line {
                         _ => false,
                     };
                     if found {
-                        return;
+                        return true;
                     }
                 }
                 Some(_) => {}

@@ -33,7 +33,7 @@ use crate::contract::{
 
 use super::section::Section;
 use config::Application;
-use outcome::Keys;
+use outcome::{Held, Keys};
 use phone::Phone;
 use place::{At, Place};
 use steps::Wrong;
@@ -121,11 +121,12 @@ impl Provider for Telegram {
     }
 
     fn own_grant(&self, secret: &State) -> Option<String> {
-        Keys::read(secret).ok().and_then(|keys| keys.session.name())
+        secret.clone().read::<Held>().ok().and_then(|held| held.session.name())
     }
 
     async fn revoke(&self, cx: &Context, secret: State) -> Result<(), Trouble> {
-        check::sign_out(&self.application, cx, &Keys::read(&secret)?).await
+        let held: Held = secret.read().map_err(|_| Trouble::bug("secret_unreadable"))?;
+        check::sign_out(&self.application, cx, &held.session).await
     }
 
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {

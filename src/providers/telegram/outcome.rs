@@ -37,6 +37,14 @@ impl Keys {
     }
 }
 
+/// What signs out: of an account's keys, and all that there is of a session whose password is still missing. The person's
+/// phone has it in its list already.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// The session.
+    pub session: Kept,
+}
+
 /// Puts the outcome together.
 ///
 /// # Errors

@@ -20,20 +20,20 @@ use super::talk;
 /// Longer than any password that Telegram takes, in bytes.
 const LONGEST: usize = 1024;
 
-/// Asks for the password that this session still needs.
+/// Asks for the password that this session still needs; without a hint where Telegram does not say it, as the phone has said
+/// yes already.
 ///
 /// # Errors
-/// When Telegram cannot be asked for its hint.
+/// See [`Place::show`].
 pub async fn ask(cx: &Context, line: &Line, place: Place) -> Result<Next, Trouble> {
-    match line.call(&tl::functions::account::GetPassword {}).await {
-        Ok(enums::account::Password::Password(password)) => {
-            let hint = password.hint.filter(|hint| !hint.trim().is_empty());
-            let at = At::Password { session: line.keep()?, hint, by_phone: place.by_phone() };
-            Place { at, ..place }.show(Wrong::default())
-        }
-        Err(refusal) if refusal.is_signed_out() => again(cx, place),
-        Err(refusal) => Err(refusal.trouble()),
-    }
+    let hint = match line.call(&tl::functions::account::GetPassword {}).await {
+        Ok(enums::account::Password::Password(password)) => password.hint,
+        Err(refusal) if refusal.is_signed_out() => return again(cx, place),
+        Err(_) => None,
+    };
+    let hint = hint.filter(|hint| !hint.trim().is_empty());
+    let at = At::Password { session: line.keep()?, hint, by_phone: place.by_phone() };
+    Place { at, ..place }.show(Wrong::default())
 }
 
 /// From the beginning, as what was begun is no more.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::contract::{
-    Alternative, Field, FieldKind, Help, Next, Notice, Step, StepKind, Text, Tone, Trouble,
+    Alternative, Field, FieldKind, Help, Next, Notice, State, Step, StepKind, Text, Tone, Trouble,
 };
 
+use super::outcome::Held;
 use super::place::{At, Place, Sent};
 
 /// One of this provider's sentences.
@@ -87,7 +88,15 @@ impl Place {
             field.error = wrong.field;
         }
         step.notice = wrong.notice;
-        Ok(Next::Step { step: Box::new(step), state: self.store()? })
+        let held = match &self.at {
+            At::Password { session, .. } => Some(Held { session: session.clone() }),
+            _ => None,
+        };
+        let (step, state) = (Box::new(step), self.store()?);
+        Ok(match held {
+            Some(held) => Next::Holding { step, state, secret: State::of(&held)? },
+            None => Next::Step { step, state },
+        })
     }
 
     fn title(&self, key: &str) -> Text {

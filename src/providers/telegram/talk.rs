@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grammers_tl_types::{self as tl, enums};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::contract::{Code, Context, Conversation, Heard, Next, State, Trouble};
 use crate::kernel::clock::Millis;
@@ -32,6 +33,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often in a row it is tried again without a code to show for it.
 const TRIES: u32 = 5;
 
+/// How many connections in a row that end while a code is on show make the next pause longer.
+const CUTS: u32 = 4;
+
 /// How often one sign-in is sent on to another data centre.
 const MOVES: u32 = 4;
 
@@ -46,8 +50,14 @@ pub struct Talk {
     running: Option<Running>,
 }
 
+/// What was heard, and until when codes were wanted then.
+type Told = (Millis, Result<Heard, Trouble>);
+
 struct Running {
-    heard: mpsc::Receiver<Result<Heard, Trouble>>,
+    heard: mpsc::Receiver<Told>,
+    wanted: watch::Sender<Millis>,
+    /// Whether its last word was heard.
+    over: bool,
     _task: Ends,
 }
 
@@ -58,33 +68,68 @@ impl Talk {
     /// When it is another step.
     pub fn new(application: &Arc<Application>, cx: &Context, state: State) -> Result<Self, Trouble> {
         let place = Place::read(state)?;
-        if !matches!(place.at, At::Qr { .. }) {
-            return Err(Trouble::bug("nothing_to_say"));
-        }
+        wanted(&place)?;
         Ok(Self { application: application.clone(), cx: cx.clone(), place: Ok(place), running: None })
+    }
+
+    fn run(&self, place: Place, until: Millis) -> Running {
+        let (tell, heard) = mpsc::channel(1);
+        let (wanted, mut wishes) = watch::channel(until);
+        let (application, cx) = (self.application.clone(), self.cx.clone());
+        let task = tokio::spawn(async move {
+            let mut until = until;
+            let last = run(&application, &cx, place, (&mut wishes, &mut until), &tell).await;
+            // Nobody listens any more when this fails.
+            let _ = tell.send((until, last.map(Heard::Next))).await;
+        });
+        Running { heard, wanted, over: false, _task: Ends(task.abort_handle()) }
+    }
+}
+
+/// Until when codes are wanted at this step.
+fn wanted(place: &Place) -> Result<Millis, Trouble> {
+    match place.at {
+        At::Qr { until } => Ok(until),
+        _ => Err(Trouble::bug("nothing_to_say")),
     }
 }
 
 #[async_trait]
 impl Conversation for Talk {
     async fn next(&mut self) -> Result<Heard, Trouble> {
-        let place = self.place.clone()?;
-        let running = self.running.get_or_insert_with(|| {
-            let (tell, heard) = mpsc::channel(1);
-            let (application, cx) = (self.application.clone(), self.cx.clone());
-            let task = tokio::spawn(async move {
-                let last = run(&application, &cx, place, &tell).await;
-                // Nobody listens any more when this fails.
-                let _ = tell.send(last.map(Heard::Next)).await;
-            });
-            Running { heard, _task: Ends(task.abort_handle()) }
-        });
-        running.heard.recv().await.unwrap_or(Err(Trouble::bug("conversation_over")))
+        loop {
+            let place = self.place.clone()?;
+            let until = wanted(&place)?;
+            let running = match self.running.take() {
+                Some(running) => running,
+                None => self.run(place, until),
+            };
+            let running = self.running.insert(running);
+            let Some((then, heard)) = running.heard.recv().await else {
+                return Err(Trouble::bug("conversation_over"));
+            };
+            running.over = !matches!(heard, Ok(Heard::Code(_)));
+            // A scan counts, whatever was asked for meanwhile; what else was heard before another code was is out of date.
+            let granted = matches!(heard, Ok(Heard::Next(Next::Connected(_) | Next::Holding { .. })));
+            if granted || then == until {
+                return heard;
+            }
+            if running.over {
+                self.running = None;
+            }
+        }
     }
 
     fn answered(&mut self, state: State) {
-        self.running = None;
         self.place = Place::read(state);
+        // The last code may have been scanned just now. So nothing is broken off: whoever talks asks what became of it and only
+        // then for another one.
+        match (&self.running, self.place.as_ref().ok().and_then(|place| wanted(place).ok())) {
+            (Some(running), Some(until)) if !running.over => {
+                running.wanted.send_replace(until);
+            }
+            _ => self.running = None,
+        }
     }
 }
 
@@ -100,16 +145,18 @@ async fn run(
     application: &Arc<Application>,
     cx: &Context,
     place: Place,
-    tell: &mpsc::Sender<Result<Heard, Trouble>>,
+    (wishes, until): (&mut watch::Receiver<Millis>, &mut Millis),
+    tell: &mpsc::Sender<Told>,
 ) -> Result<Next, Trouble> {
-    let At::Qr { until } = place.at else { return Err(Trouble::bug("nothing_to_say")) };
     let mut line = Line::open(application, cx, None)?;
     let mut ahead = None;
-    let mut tries = 0;
+    let (mut tries, mut cuts) = (0, 0);
     loop {
-        if cx.clock.now() >= until {
+        *until = *wishes.borrow_and_update();
+        if cx.clock.now() >= *until {
             return Place { at: At::Ended, ..place }.show(Wrong::default());
         }
+        let asked = Instant::now();
         let got = match ahead {
             Some(_) => token(application, cx, &line).await,
             None => {
@@ -126,12 +173,19 @@ async fn run(
                 let ends = Millis(i64::from(token.expires) * 1000 - ahead.unwrap_or(0)).max(now.after(PAUSE));
                 let value = format!("tg://login?token={}", URL_SAFE_NO_PAD.encode(&token.token));
                 let code = Code { value, expires_at: Some(ends) };
-                if tell.send(Ok(Heard::Code(code))).await.is_err() {
+                if tell.send((*until, Ok(Heard::Code(code)))).await.is_err() {
                     return Err(Trouble::bug("conversation_over"));
                 }
-                let left = ends.min(until).since(now).saturating_sub(MARGIN).max(PAUSE);
-                // Either way Telegram is asked what has become of it.
-                let _ = tokio::time::timeout(left, line.scanned()).await;
+                let left = ends.min(*until).since(now).saturating_sub(MARGIN).max(PAUSE);
+                // In each case Telegram is asked what has become of it.
+                let cut = tokio::select! {
+                    () = tokio::time::sleep(left) => false,
+                    scanned = line.scanned() => !scanned,
+                    _ = wishes.changed() => false,
+                };
+                cuts = if cut { cuts + 1 } else { 0 };
+                // Where connections do not last, it is asked ever less often.
+                tokio::time::sleep_until(asked + PAUSE * 2_u32.pow(cuts.clamp(1, CUTS) - 1)).await;
             }
             Err(refusal) if refusal.is("SESSION_PASSWORD_NEEDED") => {
                 return password::ask(cx, &line, place).await;

@@ -4,6 +4,7 @@
 mod devices;
 mod nodes;
 mod owners;
+pub mod telegram;
 mod walk;
 
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use crate::proofs::nodes::ring;
 use crate::steps::Screen;
 
 /// A dead node is believed dead after a while.
-const MISSED: Duration = Duration::from_secs(60);
+pub const MISSED: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_server_killed_while_a_code_is_on_show_shows_a_fresh_one_when_it_is_back() {

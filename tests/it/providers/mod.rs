@@ -6,5 +6,6 @@ mod international;
 mod oauth;
 mod others;
 mod telegram;
+mod telegram_codes;
 mod telegram_phone;
 mod whatsapp;

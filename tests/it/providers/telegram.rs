@@ -65,7 +65,7 @@ impl Person {
 
     fn note(&mut self, next: Next) {
         match next {
-            Next::Step { step, state } => {
+            Next::Step { step, state } | Next::Holding { step, state, .. } => {
                 match &mut self.talk {
                     Some(talk) if step.live => talk.answered(state.clone()),
                     talk => {
@@ -77,7 +77,7 @@ impl Person {
             Next::Connected(connected) => {
                 (self.step, self.talk, self.connected) = (None, None, Some(*connected));
             }
-            Next::Unfit { .. } | Next::Holding { .. } | Next::Failed(_) => panic!("it ended: {next:?}"),
+            Next::Unfit { .. } | Next::Failed(_) => panic!("it ended: {next:?}"),
         }
     }
 
@@ -102,7 +102,7 @@ impl Person {
     }
 
     /// What is heard next; a step or an account is noted.
-    async fn hear(&mut self) -> Option<Code> {
+    pub(super) async fn hear(&mut self) -> Option<Code> {
         let talk = self.talk.as_mut().expect("a conversation");
         let heard = tokio::time::timeout(Duration::from_secs(30), talk.next()).await.expect("in time");
         match heard.unwrap() {
@@ -125,7 +125,7 @@ impl Person {
     }
 
     /// Scans until that leads on.
-    async fn link(double: &Telegram, phone: &str) -> Self {
+    pub(super) async fn link(double: &Telegram, phone: &str) -> Self {
         let mut person = Self::arrive(double, Method::Qr, None).await;
         let code = person.see().await;
         double.scan(&code.value, phone).await;

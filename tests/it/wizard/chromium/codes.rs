@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Walk, desktop, phone};
-use crate::live::{House, LABEL, PHONE};
+use crate::live::{House, LABEL, PHONE, telegram};
 use crate::parts::browser::Look;
 use crate::parts::{READY, eventually_async};
 
@@ -24,13 +24,16 @@ fn read(picture: &Path) -> Option<String> {
     image.detect_grids().first().and_then(|grid| grid.decode().ok()).map(|(_, text)| text)
 }
 
-/// Waits for the code on the screen and scans it with somebody's phone.
-async fn scanned(walk: &Walk, house: &House, name: &str) {
+/// Waits for the code on the screen and reads it.
+async fn on_show(walk: &Walk, name: &str) -> String {
     walk.until("#live .qr").await;
-    let text = eventually_async("a code that can be read", READY, async || {
-        read(&walk.browser.screenshot(name).await)
-    })
-    .await;
+    eventually_async("a code that can be read", READY, async || read(&walk.browser.screenshot(name).await))
+        .await
+}
+
+/// The same, and scans it with somebody's phone.
+async fn scanned(walk: &Walk, house: &House, name: &str) {
+    let text = on_show(walk, name).await;
     house.double.scan(PHONE, &text).await.expect("a scan");
 }
 
@@ -99,4 +102,40 @@ async fn on_a_phone_the_code_to_type_comes_first() {
     let typed: String = typed.as_str().expect("a code").split_whitespace().collect();
     house.double.type_code(PHONE, &typed).await.expect("a typed code");
     walk.until(".sign-good").await;
+}
+
+/// From a fresh link to a connected account whose owner has to type a password.
+async fn telegram(look: Look, name: &str) {
+    let account = json!({ "dc": 3, "password": telegram::PASSWORD, "hint": "battery" });
+    let house = telegram::House::start(account).await;
+    let walk = Walk::start(look, name).await;
+    walk.begin(&house.link(json!({})).await).await;
+    let text = on_show(&walk, &format!("telegram-read-{name}")).await;
+    assert!(text.starts_with("tg://login?token="));
+    walk.says(&["Telegram"]).await;
+    walk.see("telegram-qr").await;
+    house.double.scan(&text, telegram::ADA).await;
+    walk.until("[name=\"f.password\"]").await;
+    walk.says(&["battery"]).await;
+    walk.see("telegram-password").await;
+    walk.fill("password", "wrong").await;
+    walk.press("submit").await;
+    walk.until("[name=\"f.password\"][aria-invalid=true]").await;
+    walk.see("telegram-password-wrong").await;
+    walk.fill("password", telegram::PASSWORD).await;
+    walk.press("submit").await;
+    walk.until(".sign-good").await;
+    walk.says(&[telegram::ADA]).await;
+    walk.see("telegram-connected").await;
+    assert_eq!(house.app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_telegram_code_is_read_off_the_screen_and_the_password_typed_behind_it() {
+    telegram(desktop(), "desktop-light").await;
+}
+
+#[tokio::test]
+async fn a_telegram_code_is_read_off_a_dark_phone_without_scripts() {
+    telegram(Look { javascript: false, ..phone() }, "phone-dark-plain").await;
 }
