@@ -149,7 +149,7 @@ impl Connect {
             .store
             .write(context, |(release, until), tx| {
                 Box::pin(async move {
-                    if tx.count_uses(&release.provider, &release.identity_mark).await? > 0 {
+                    if tx.count_uses(release).await? > 0 {
                         tx.remove_release(release).await?;
                         return Ok(false);
                     }

@@ -252,10 +252,13 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
         Change::Step { grant: Grant::Held(release), .. } => (Some(release), Millis(0)),
         _ => (None, Millis(0)),
     };
-    if let Some(release) = granted {
-        // What ends alone is over with it, whenever that was.
-        let since = if release.stands_alone() { Millis(0) } else { since };
-        if !tx.keep_grants(&release.provider, &release.identity_mark, since).await? {
+    // What ends alone is over with it, whenever that was.
+    let since = if granted.is_some_and(Release::stands_alone) { Millis(0) } else { since };
+    let mut due = 0;
+    if let Some(Release { provider, identity_mark, .. }) = granted {
+        let ending;
+        (ending, due) = tx.grants_ending(provider, identity_mark, since).await?;
+        if ending {
             return Ok(Saved::Ending);
         }
     }
@@ -269,6 +272,12 @@ async fn save(saving: &Saving, tx: &mut Tx) -> store::Result<Saved> {
         Ok(()) => {}
         Err(store::Error::Conflict) => return Ok(Saved::Lost),
         Err(error) => return Err(error),
+    }
+    if let (Some(Release { provider, identity_mark, .. }), true) = (granted, due > 0)
+        && !tx.keep_grants(provider, identity_mark, since).await?
+    {
+        // Somebody began to end it at this moment: the next round says so.
+        return Err(store::Error::Conflict);
     }
     if !matches!(change, Change::Connected(_) | Change::Step { grant: Grant::Stays, .. }) {
         tx.let_go_of_held(&attempt.id, *now).await?;

@@ -105,16 +105,19 @@ impl Db {
         rows.iter().map(|row| self.lift_release(row)).collect()
     }
 
-    /// How many accounts live by what a release with this mark would end: all of a person's, or the one with that grant,
-    /// which may wait for its backend.
+    /// How many accounts live by what a release would end: all of a person's, or the one with that grant, which may wait for
+    /// its backend; and how many attempts still hold it by another row.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn count_uses(&mut self, provider: &str, mark: &str) -> Result<i64> {
+    pub async fn count_uses(&mut self, release: &Release) -> Result<i64> {
         let sql = "SELECT (SELECT COUNT(*) FROM accounts WHERE provider = $1 AND identity_mark = $2) \
                    + (SELECT COUNT(*) FROM accounts WHERE provider = $1 AND grant_mark = $2) \
-                   + (SELECT COUNT(*) FROM finishes WHERE provider = $1 AND grant_mark = $2)";
-        Ok(sqlx::query_scalar(sql).bind(provider).bind(mark).fetch_one(self.conn()).await?)
+                   + (SELECT COUNT(*) FROM finishes WHERE provider = $1 AND grant_mark = $2) \
+                   + (SELECT COUNT(*) FROM releases WHERE provider = $1 AND identity_mark = $2 \
+                      AND held_by IS NOT NULL AND id <> $3)";
+        let count = sqlx::query_scalar(sql).bind(&*release.provider).bind(&*release.identity_mark);
+        Ok(count.bind(release.id.as_str()).fetch_one(self.conn()).await?)
     }
 }
 
@@ -259,36 +262,50 @@ impl Tx {
         Ok(())
     }
 
-    /// Takes back every grant of this person that waits to be ended, since they are connected again. `false` when one
-    /// is being ended at this moment or was since `granted_at`, and with it what they granted then.
+    /// Whether one with this mark is being ended at this moment or was since `granted_at`, and with it what was granted then;
+    /// and how many wait to be.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub async fn keep_grants(
+    /// `Unavailable`, `Corrupt`.
+    pub async fn grants_ending(
         &mut self,
         provider: &str,
         identity_mark: &str,
         granted_at: Millis,
-    ) -> Result<bool> {
+    ) -> Result<(bool, u64)> {
         let rows =
             sqlx::query("SELECT state, ended_at FROM releases WHERE provider = $1 AND identity_mark = $2")
                 .bind(provider)
                 .bind(identity_mark)
                 .fetch_all(self.conn())
                 .await?;
-        let mut due = 0;
+        let (mut ending, mut due) = (false, 0);
         for row in &rows {
             let mut columns = Columns::of(TABLE, row);
             let (state, ended_at) = (columns.word(ReleaseState::parse)?, columns.maybe_time()?);
             match state {
                 ReleaseState::Due => due += 1,
-                ReleaseState::Ending => return Ok(false),
-                ReleaseState::Ended if ended_at.is_some_and(|at| at >= granted_at) => return Ok(false),
-                ReleaseState::Ended => {}
+                ReleaseState::Ending => ending = true,
+                ReleaseState::Ended => ending |= ended_at.is_some_and(|at| at >= granted_at),
             }
         }
-        if due == 0 {
-            return Ok(true);
+        Ok((ending, due))
+    }
+
+    /// Takes back every grant with this mark that waits to be ended, since an account or an attempt lives by it again. `false`
+    /// when one is being ended at this moment or was since `granted_at`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn keep_grants(
+        &mut self,
+        provider: &str,
+        identity_mark: &str,
+        granted_at: Millis,
+    ) -> Result<bool> {
+        let (ending, due) = self.grants_ending(provider, identity_mark, granted_at).await?;
+        if ending || due == 0 {
+            return Ok(!ending);
         }
         let kept =
             sqlx::query("DELETE FROM releases WHERE provider = $1 AND identity_mark = $2 AND state = $3")
@@ -297,15 +314,8 @@ impl Tx {
                 .bind(ReleaseState::Due.as_str())
                 .execute(self.conn())
                 .await?;
-        let ending =
-            "SELECT COUNT(*) FROM releases WHERE provider = $1 AND identity_mark = $2 AND state = $3";
-        let ending: i64 = sqlx::query_scalar(ending)
-            .bind(provider)
-            .bind(identity_mark)
-            .bind(ReleaseState::Ending.as_str())
-            .fetch_one(self.conn())
-            .await?;
         // Fewer, or one that is ending by now: somebody began to at this moment.
-        Ok(kept.rows_affected() >= due && ending == 0)
+        let (ending, _) = self.grants_ending(provider, identity_mark, granted_at).await?;
+        Ok(kept.rows_affected() >= due && !ending)
     }
 }

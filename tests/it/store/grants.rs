@@ -243,8 +243,10 @@ pub async fn a_grant_that_an_account_lives_by_or_waits_for_is_counted(database: 
     let (own, waiting, other) = (word(), word(), word());
     let account = account();
     insert_account(&store, &account, b"keys").await.unwrap();
-    let uses =
-        async |mark: &str| store.read().await.unwrap().count_uses(&account.provider, mark).await.unwrap();
+    let uses = async |mark: &str| {
+        let release = release(&account.provider, mark, b"keys");
+        store.read().await.unwrap().count_uses(&release).await.unwrap()
+    };
     assert_eq!((uses(&own).await, uses(&account.identity_mark).await), (0, 1));
     let attempt = attempt(&session());
     let finish = Finish {
@@ -286,6 +288,10 @@ pub async fn what_an_attempt_held_is_due_once_it_lets_go(database: Database) {
     (held.due_at, held.held_by) = (later, Some(attempt.clone()));
     assert!(held.stands_alone());
     insert_release(&store, &held).await;
+    // Whoever else would end it leaves that to this row.
+    let another = release(&held.provider, &held.identity_mark, b"keys");
+    let uses = async |of: &Release| store.read().await.unwrap().count_uses(of).await.unwrap();
+    assert_eq!((uses(&another).await, uses(&held).await), (1, 0));
     let due = async || {
         let all = store.read().await.unwrap().due_releases(now(), 999).await.unwrap();
         all.into_iter().find(|one| one.id == held.id)
