@@ -13,6 +13,7 @@ use scraper::{Html, Selector};
 use super::page::{Frame, Page, ProblemKind, StepPage, Welcome};
 use super::templates::TEMPLATES;
 use super::{Brand, LAST_RESORT, LOCALES, Pages};
+use crate::contract::Tone;
 
 fn pages() -> Pages {
     Pages::new(vec![samples::words()], Brand::default()).expect("templates and texts are right")
@@ -349,7 +350,11 @@ fn the_operator_s_look_is_on_every_page_and_support_where_something_is_in_the_wa
         let named = attr(&html, "header img", "alt").unwrap_or_default();
         assert!(!named.is_empty(), "{name}: a logo says whose it is");
         let support = attr(&html, ".reference a", "href");
-        let failure = matches!(page, Page::Problem(problem) if problem.kind.is_failure());
+        let failure = match page {
+            Page::Problem(problem) => problem.kind.is_failure(),
+            Page::Step(page) => page.step.notice.as_ref().is_some_and(|notice| notice.tone == Tone::Refused),
+            _ => false,
+        };
         assert_eq!(support.is_some(), failure, "{name}");
         if failure {
             assert_eq!(support.as_deref(), Some("mailto:help@acme.example?subject=7Q4K-M2XD"), "{name}");

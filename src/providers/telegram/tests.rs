@@ -54,6 +54,7 @@ fn every_word_that_is_used_exists_and_every_word_that_exists_is_used() {
         "name",
         "welcome.title",
         "welcome.access",
+        "welcome.encrypted",
         "welcome.repair",
         "busy.title",
         "success.title",
