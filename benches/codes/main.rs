@@ -59,22 +59,12 @@ fn main() {
 
 async fn whatsapp() {
     let double = Whatsapp::start();
-    let own = [("ENABLED", "true"), ("TEST_ENDPOINT", double.endpoint()), ("TEST_ROOT", double.root())];
-    let own = own.map(|(name, value)| (format!("PROVIDERS__WHATSAPP__{name}"), value.to_owned()));
-    measure("WhatsApp", "WHATSAPP", &own, 60).await;
+    measure("WhatsApp", "WHATSAPP", &double.variables(), 60).await;
 }
 
 async fn telegram() {
     let double = Telegram::start(WAITING + TIMED + 100);
-    let own: Vec<_> = double
-        .settings()
-        .into_iter()
-        .map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            (format!("PROVIDERS__TELEGRAM__{}", name.to_ascii_uppercase()), text)
-        })
-        .collect();
-    measure("Telegram", "TELEGRAM", &own, 25).await;
+    measure("Telegram", "TELEGRAM", &double.variables(), 25).await;
 }
 
 async fn measure(name: &str, tag: &str, settings: &[(String, String)], aim: u64) {

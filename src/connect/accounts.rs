@@ -1,7 +1,7 @@
 //! Accounts from the backend's side: reading, listing, deleting.
 
-use super::{Connect, Details, Error, Page, Result, decode};
-use crate::contract::Profile;
+use super::{Connect, Details, Error, Page, Result, decode, encode};
+use crate::contract::{Profile, State};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::AccountId;
 use crate::kernel::words::{EventKind, Owner, Status, UserAction};
@@ -43,6 +43,34 @@ pub struct AccountView {
 }
 
 impl Connect {
+    /// The row of an account that was just proved to work.
+    pub(super) fn new_account(
+        &self,
+        slug: &str,
+        identity_mark: String,
+        name_mark: Option<String>,
+        details: &Details,
+        secret: &State,
+    ) -> Result<Account> {
+        let now = self.now();
+        Ok(Account {
+            id: AccountId::new(now, self.random()),
+            provider: slug.to_owned(),
+            status: Status::Ok,
+            cause: None,
+            identity_mark,
+            name_mark,
+            details: encode(details)?,
+            seq: 0,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            status_at: now,
+            handed_out_at: None,
+            watch: self.first_watch(slug, secret)?,
+        })
+    }
+
     pub(super) fn read_account(&self, account: Account) -> Result<AccountView> {
         let details: Details = decode(&account.details)?;
         let owner = self.owner(&account);

@@ -102,12 +102,9 @@ impl Connect {
         if matches!(answer.action, Action::Returned | Action::Decided { .. }) {
             return self.view(id, cookie).await;
         }
-        let read = match self.read(id).await {
-            // Nobody has claimed it.
-            Err(Error::NotFound("attempt")) => return self.view(id, cookie).await,
-            read => read?,
-        };
-        self.answer_with(read, cookie, version, answer, None).await?;
+        if let Some(read) = self.read(id).await? {
+            self.answer_with(read, cookie, version, answer, None).await?;
+        }
         self.view(id, cookie).await
     }
 
@@ -130,7 +127,8 @@ impl Connect {
 
     /// Answers the step with this version on behalf of somebody who does not hold the session.
     pub(super) async fn answer_for(&self, id: &SessionId, version: i64, answer: Answer) -> Result<()> {
-        match self.take(self.read(id).await?, Holder::Nobody, version, &answer, None).await? {
+        let Some(read) = self.read(id).await? else { return Ok(()) };
+        match self.take(read, Holder::Nobody, version, &answer, None).await? {
             Some(taken) => self.ask(taken, answer).await,
             None => Ok(()),
         }
@@ -221,9 +219,10 @@ impl Connect {
                 Ok(Some(Taken { session, attempt, shown, by, spends, connects }))
             }
             // Its conversation may just have begun, which the session counts as well: the step stands.
-            Err(store::Error::Conflict) if shown.step.live => {
-                Box::pin(self.take(self.read(&session.id).await?, holder, version, answer, None)).await
-            }
+            Err(store::Error::Conflict) if shown.step.live => match self.read(&session.id).await? {
+                Some(read) => Box::pin(self.take(read, holder, version, answer, None)).await,
+                None => Ok(None),
+            },
             Err(store::Error::Conflict) => Ok(None),
             Err(error) => Err(error.into()),
         }

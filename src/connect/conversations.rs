@@ -2,13 +2,12 @@
 //! goes on when nobody looks, since a person leaves the page to scan or to type elsewhere; its provider bounds it. Where its
 //! node died, whoever looks next has another one begin.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::attempts::{SLOW, Shown, again};
-use super::settle::{Outcome, Saving, Settling};
+use super::settle::{Outcome, Settling};
 use super::{Connect, Error, Result, decode, encode};
 use crate::contract::{Actor, Code, Conversation, Heard, Next, Trouble};
 use crate::kernel::ids::{AttemptId, SessionId};
@@ -65,12 +64,7 @@ impl Connect {
             if let Some(error) = trouble {
                 tracing::error!(session.id = %session, error, "a conversation broke off");
                 let broken = Trouble { code: "conversation", actor: Actor::Nobody };
-                let ends = Instant::now() + LONGEST;
-                while let Err(Error::Unavailable(_)) = connect.break_off(&session, &attempt, &broken).await
-                    && Instant::now() < ends
-                {
-                    sleep(RETRY).await;
-                }
+                let _ = at_last(|| connect.break_off(&session, &attempt, &broken)).await;
             }
             drop(place);
             // An answer may have led to another live step after this conversation was over.
@@ -104,12 +98,11 @@ impl Connect {
         let ends = Instant::now() + LONGEST;
         let mut calls = self.store.calls(attempt);
         while Instant::now() < ends {
-            match self.left_alone(session, attempt).await {
+            match at_last(|| self.left_alone(session, attempt)).await {
                 Ok(Some(true)) => return self.talk(session, attempt),
                 Ok(Some(false)) => {
                     let _ = timeout(POLL, calls.moved()).await;
                 }
-                Err(Error::Unavailable(_)) => sleep(RETRY).await,
                 Ok(None) | Err(_) => return,
             }
         }
@@ -277,7 +270,8 @@ impl Connect {
         let outcome = self.outcome(&talk.session, &talk.attempt, next, leaving, left).await?;
         let mut saving = self.saving(self.settling(&talk.session, talk.attempt.clone(), outcome))?;
         for _ in 0..ROUNDS {
-            if self.settled_at_last(&saving).await? {
+            // However long the database is away: it may be an account.
+            if at_last(|| self.try_to_settle(&saving)).await? {
                 if !is_step {
                     // Signed in, so that this conversation is over; what follows begins another.
                     return Ok(false);
@@ -313,17 +307,6 @@ impl Connect {
         }
         self.give_back(saving.grant()).await?;
         Ok(false)
-    }
-
-    /// Saves what was heard, however long the database is away: it may be an account.
-    async fn settled_at_last(&self, saving: &Arc<Saving>) -> Result<bool> {
-        let ends = Instant::now() + LONGEST;
-        loop {
-            match self.try_to_settle(saving).await {
-                Err(Error::Unavailable(_)) if Instant::now() < ends => sleep(RETRY).await,
-                saved => return saved,
-            }
-        }
     }
 
     /// Waits until no answer is being checked; `None` when there is nothing left to go on with.
@@ -371,5 +354,16 @@ impl Connect {
 
     fn settling(&self, session: &Session, attempt: Attempt, outcome: Outcome) -> Settling {
         Settling { session: session.id.clone(), attempt, outcome, unused: 0, began: self.now() }
+    }
+}
+
+/// What comes of asking a database that may be away for a while.
+async fn at_last<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> Result<T> {
+    let ends = Instant::now() + LONGEST;
+    loop {
+        match ask().await {
+            Err(Error::Unavailable(_)) if Instant::now() < ends => sleep(RETRY).await,
+            answer => return answer,
+        }
     }
 }

@@ -112,26 +112,11 @@ impl Connect {
         began: Millis,
         (turn, by): (Option<Replying>, Asker),
     ) -> Result<ImportedAccount> {
-        let now = self.now();
         let Connected { identity, profile, secret } = signed;
         let (label, identity_mark) = (profile.label.clone(), self.identity_mark(slug, &identity));
         let name_mark = name.as_deref().map(|name| self.name_mark(name));
-        let account = Account {
-            id: AccountId::new(now, self.random()),
-            provider: slug.to_owned(),
-            status: Status::Ok,
-            cause: None,
-            identity_mark,
-            name_mark,
-            details: encode(&Details { name, identity, profile })?,
-            seq: 0,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            status_at: now,
-            handed_out_at: None,
-            watch: self.first_watch(slug, &secret)?,
-        };
+        let details = Details { name, identity, profile };
+        let account = self.new_account(slug, identity_mark, name_mark, &details, &secret)?;
         let line = self.audit_entry(Audited {
             action: AuditAction::AccountImport,
             by: &by,

@@ -5,8 +5,7 @@ use super::releases::Grant;
 use super::settle::{Outcome, SignedIn};
 use super::{Connect, Details, Result, decode, encode};
 use crate::contract::{Connected, Notice, Text, Tone};
-use crate::kernel::ids::AccountId;
-use crate::kernel::words::{Purpose, Status};
+use crate::kernel::words::Purpose;
 use crate::store::{Account, Attempt, Session};
 
 impl Connect {
@@ -18,7 +17,6 @@ impl Connect {
         attempt: &Attempt,
         signed: Connected,
     ) -> Result<Outcome> {
-        let now = self.now();
         let identity_mark = self.identity_mark(&attempt.provider, &signed.identity);
         let request: super::Request = decode(&session.request)?;
         let finish = request.require_finish.then(|| self.finish_code(session).hash());
@@ -37,23 +35,9 @@ impl Connect {
             return Ok(Outcome::Failed { code: "account_deleted".to_owned() });
         }
         let details = Details { name, identity: signed.identity, profile: signed.profile };
-        let account = Account {
-            id: AccountId::new(now, self.random()),
-            provider: attempt.provider.clone(),
-            status: Status::Ok,
-            cause: None,
-            identity_mark,
-            name_mark,
-            details: encode(&details)?,
-            seq: 0,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            status_at: now,
-            handed_out_at: None,
-            watch: self.first_watch(&attempt.provider, &signed.secret)?,
-        };
-        let release = self.release(&attempt.provider, &details.identity, &signed.secret)?;
+        let slug = &attempt.provider;
+        let account = self.new_account(slug, identity_mark, name_mark, &details, &signed.secret)?;
+        let release = self.release(slug, &details.identity, &signed.secret)?;
         let secret = encode(&signed.secret)?;
         Ok(Outcome::Connected(Box::new(SignedIn { account, secret, release, finish })))
     }

@@ -183,13 +183,13 @@ impl Connect {
         Ok(session.map(|session| (way, attempt, session)))
     }
 
-    /// A session that was claimed, with its attempt.
-    pub(super) async fn read(&self, id: &SessionId) -> Result<(Session, Attempt)> {
+    /// A session with its attempt; `None` while nobody has claimed it.
+    pub(super) async fn read(&self, id: &SessionId) -> Result<Option<(Session, Attempt)>> {
         let mut db = self.store.read().await?;
         let session = db.session(id).await?.ok_or(Error::NotFound("session"))?;
-        let attempt = session.attempt_id.as_ref().ok_or(Error::NotFound("attempt"))?;
+        let Some(attempt) = &session.attempt_id else { return Ok(None) };
         let attempt = db.attempt(attempt).await?.ok_or(Error::NotFound("attempt"))?;
-        Ok((session, attempt))
+        Ok(Some((session, attempt)))
     }
 
     /// Goes on with what was parked, for the browser with this cookie. Without the right handle nothing happens, and
@@ -203,11 +203,7 @@ impl Connect {
         cookie: Option<&str>,
         handle: &str,
     ) -> Result<(SessionView, View)> {
-        let read = match self.read(id).await {
-            // Nobody has claimed it.
-            Err(Error::NotFound("attempt")) => return self.view(id, cookie).await,
-            read => read?,
-        };
+        let Some(read) = self.read(id).await? else { return self.view(id, cookie).await };
         let parked = self.store.read().await?.parked(&read.1.id, &hash(handle)).await?;
         let in_time = |at| self.now().since(at) <= PARKED_FOR;
         if let Some(parked) = parked.filter(|parked| parked.way.parked_at.is_some_and(in_time)) {

@@ -44,18 +44,10 @@ async fn session_back(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let said = take_back(&web, &known, &id, request).await;
-    let (outcome, cause) = match &said {
-        Ok(_) => (AuditOutcome::Done, None),
-        Err(refused) => {
-            let (outcome, cause) = refusal(refused);
-            (outcome, Some(cause))
-        }
-    };
-    write_down(&web, known.caller(), AuditAction::SessionBack, Some(&id), outcome, cause).await?;
-    Ok(reply(StatusCode::OK, &said?))
+    answered(&web, known.caller(), AuditAction::SessionBack, &id, said).await
 }
 
-async fn take_back(web: &Web, known: &Known, text: &str, request: Request<Body>) -> Result<Value, Refused> {
+async fn take_back(web: &Web, known: &Known, text: &str, request: Request<Body>) -> Result<Said, Refused> {
     let caller = known.allowed(CREDENTIALS)?;
     let missing = || caller.refuse(Kind::ResourceNotFound.detail("there is no such account"));
     let id = AccountId::from_str(text).map_err(|_| missing())?;
@@ -65,7 +57,8 @@ async fn take_back(web: &Web, known: &Known, text: &str, request: Request<Body>)
     let fate = said.dead.map_or(Fate::Returned, |cause| Fate::Dead { cause });
     let account = web.connect.session_back(&id, fate).await.map_err(|error| caller.fail(error, &PLAIN))?;
     let (id, cause) = (account.id.as_str(), account.cause.as_deref());
-    Ok(words::session_back(id, &account.provider, account.owner, account.status, cause))
+    let said = words::session_back(id, &account.provider, account.owner, account.status, cause);
+    Ok(Said(said, AuditOutcome::Done, None))
 }
 
 /// What is said, and how it is written down.
@@ -77,8 +70,18 @@ async fn read(
     Segment(id): Segment,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
-    let caller = known.caller();
     let said = give(&web, &known, &id, request).await;
+    answered(&web, known.caller(), AuditAction::CredentialsRead, &id, said).await
+}
+
+/// The answer, once it is written down.
+async fn answered(
+    web: &Web,
+    caller: &Caller,
+    action: AuditAction,
+    account: &str,
+    said: Result<Said, Refused>,
+) -> Result<Response, Refused> {
     let (outcome, cause) = match &said {
         Ok(Said(_, outcome, cause)) => (*outcome, cause.as_deref()),
         Err(refused) => {
@@ -86,7 +89,7 @@ async fn read(
             (outcome, Some(cause))
         }
     };
-    write_down(&web, caller, AuditAction::CredentialsRead, Some(&id), outcome, cause).await?;
+    write_down(web, caller, action, Some(account), outcome, cause).await?;
     Ok(reply(StatusCode::OK, &said?.0))
 }
 

@@ -19,12 +19,6 @@ pub const PHONE: &str = "4915112345678";
 /// What its account is called.
 pub const LABEL: &str = "+4915112345678";
 
-/// The settings that lead to a stand-in.
-pub fn settings(double: &Whatsapp) -> Vec<(String, String)> {
-    let settings = [("ENABLED", "true"), ("TEST_ENDPOINT", double.endpoint()), ("TEST_ROOT", double.root())];
-    settings.map(|(name, value)| (format!("PROVIDERS__WHATSAPP__{name}"), value.to_owned())).into()
-}
-
 /// A server that links accounts at a stand-in of the test's own.
 pub struct House {
     pub double: Whatsapp,
@@ -38,7 +32,7 @@ impl House {
 
     pub fn with(more: &[(&str, &str)]) -> Self {
         let double = Whatsapp::start();
-        let own = settings(&double);
+        let own = double.variables();
         let mut all: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         all.extend(more);
         let app = App::with(&all);

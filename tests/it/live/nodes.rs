@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{House, PHONE, code, settings, until};
+use super::{House, PHONE, code, until};
 use crate::app::App;
 use crate::parts::eventually_async;
 use crate::parts::postgres::schema;
@@ -13,7 +13,31 @@ use crate::proofs::nodes::ring;
 use crate::steps::Screen;
 
 /// A dead node is believed dead after a while.
-pub const MISSED: Duration = Duration::from_secs(60);
+const MISSED: Duration = Duration::from_secs(60);
+
+/// Two nodes on one database, with these settings besides.
+pub fn two_nodes(own: &[(String, String)], url: &str) -> (App, App) {
+    let ring = ring();
+    let prepared = || {
+        let mut all: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.extend([("DATABASE_URL", url), ("KEYS", ring.as_str())]);
+        App::prepared(&all)
+    };
+    let (mut first, mut second) = (prepared(), prepared());
+    first.run();
+    second.share_key(&first);
+    second.run();
+    (first, second)
+}
+
+/// The code that is shown in place of another one, once somebody noticed that its node is dead.
+pub async fn fresh_code(screen: &mut Screen, old: &str) -> String {
+    eventually_async("a fresh code", MISSED, async || {
+        let found = code(screen).await;
+        (found != old).then_some(found)
+    })
+    .await
+}
 
 #[tokio::test]
 async fn a_server_killed_while_a_code_is_on_show_shows_a_fresh_one_when_it_is_back() {
@@ -23,11 +47,7 @@ async fn a_server_killed_while_a_code_is_on_show_shows_a_fresh_one_when_it_is_ba
     let dead = code(&mut screen).await;
     house.app.kill();
     house.app.run();
-    let fresh = eventually_async("a fresh code", MISSED, async || {
-        let found = code(&mut screen).await;
-        (found != dead).then_some(found)
-    })
-    .await;
+    let fresh = fresh_code(&mut screen, &dead).await;
     assert!(house.double.scan(PHONE, &dead).await.is_err(), "what is on nobody's screen links nothing");
     house.double.scan(PHONE, &fresh).await.expect("a scan");
     until(&mut screen, "an account", |seen| seen["state"] == "connected").await;
@@ -37,18 +57,7 @@ async fn a_server_killed_while_a_code_is_on_show_shows_a_fresh_one_when_it_is_ba
 #[tokio::test]
 async fn of_two_nodes_one_talks_and_when_it_dies_the_other_goes_on() {
     let (double, schema) = (Whatsapp::start(), schema());
-    let (url, ring) = (schema.url(), ring());
-    let own = settings(&double);
-    let start = || {
-        let mut all: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        all.extend([("DATABASE_URL", url.as_str()), ("KEYS", ring.as_str())]);
-        App::prepared(&all)
-    };
-    let mut first = start();
-    first.run();
-    let mut second = start();
-    second.share_key(&first);
-    second.run();
+    let (mut first, second) = two_nodes(&double.variables(), &schema.url());
     let link = first.link(json!({ "providers": ["WHATSAPP"] })).await;
     let mut screen = Screen::start(&first, &link).await;
     let shown = code(&mut screen).await;
@@ -57,11 +66,7 @@ async fn of_two_nodes_one_talks_and_when_it_dies_the_other_goes_on() {
     assert_eq!(code(&mut beside).await, shown);
     assert_eq!(double.log("registration").await.len(), 1);
     first.kill();
-    let fresh = eventually_async("a fresh code", MISSED, async || {
-        let found = code(&mut beside).await;
-        (found != shown).then_some(found)
-    })
-    .await;
+    let fresh = fresh_code(&mut beside, &shown).await;
     double.scan(PHONE, &fresh).await.expect("a scan");
     until(&mut beside, "an account", |seen| seen["state"] == "connected").await;
     assert_eq!(second.accounts().await.len(), 1);

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::nodes::MISSED;
+use super::nodes::{fresh_code, two_nodes};
 use super::{code, until};
 use crate::app::http::send;
 use crate::app::{App, Link};
@@ -11,7 +11,6 @@ use crate::parts::postgres::schema;
 use crate::parts::sink::Sink;
 use crate::parts::telegram::Telegram;
 use crate::parts::{READY, eventually_async};
-use crate::proofs::nodes::ring;
 use crate::steps::Screen;
 
 /// The phone that scans.
@@ -21,15 +20,6 @@ pub const PASSWORD: &str = "correct horse naïve";
 
 /// Keys that the stand-in has for each data centre: so many that two processes seldom take the same.
 const KEYS: usize = 3000;
-
-/// The settings that lead to a stand-in.
-fn settings(double: &Telegram) -> Vec<(String, String)> {
-    let said = double.settings().into_iter().map(|(name, value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        (format!("PROVIDERS__TELEGRAM__{}", name.to_uppercase()), value)
-    });
-    said.collect()
-}
 
 /// A server that links accounts at a stand-in of the test's own.
 pub struct House {
@@ -46,7 +36,7 @@ impl House {
     async fn with(more: Value, options: &[(&str, &str)]) -> Self {
         let double = Telegram::start(KEYS);
         double.account(ADA, more).await;
-        let own = settings(&double);
+        let own = double.variables();
         let mut all: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         all.extend(options);
         let app = App::with(&all);
@@ -201,11 +191,7 @@ async fn a_server_killed_while_a_code_is_on_show_shows_a_fresh_one_when_it_is_ba
     let dead = code(&mut screen).await;
     house.app.kill();
     house.app.run();
-    let fresh = eventually_async("a fresh code", MISSED, async || {
-        let found = code(&mut screen).await;
-        (found != dead).then_some(found)
-    })
-    .await;
+    let fresh = fresh_code(&mut screen, &dead).await;
     house.double.scan(&fresh, ADA).await;
     connected(&mut screen).await;
     assert_eq!((house.app.accounts().await.len(), house.devices().await.len()), (1, 1));
@@ -227,18 +213,7 @@ async fn a_server_killed_while_a_password_is_asked_for_goes_on_with_the_same_dev
 async fn of_two_nodes_one_talks_and_when_it_dies_the_other_shows_a_fresh_code() {
     let (double, schema) = (Telegram::start(KEYS), schema());
     double.account(ADA, json!({ "dc": 2 })).await;
-    let (url, ring) = (schema.url(), ring());
-    let own = settings(&double);
-    let start = || {
-        let mut all: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        all.extend([("DATABASE_URL", url.as_str()), ("KEYS", ring.as_str())]);
-        App::prepared(&all)
-    };
-    let mut first = start();
-    first.run();
-    let mut second = start();
-    second.share_key(&first);
-    second.run();
+    let (mut first, second) = two_nodes(&double.variables(), &schema.url());
     let link = first.link(json!({ "providers": ["TELEGRAM"] })).await;
     let mut screen = Screen::start(&first, &link).await;
     let shown = code(&mut screen).await;
@@ -247,11 +222,7 @@ async fn of_two_nodes_one_talks_and_when_it_dies_the_other_shows_a_fresh_code() 
     assert_eq!(code(&mut beside).await, shown);
     assert_eq!(double.asked("auth.exportLoginToken").await, 1);
     first.kill();
-    let fresh = eventually_async("a fresh code", MISSED, async || {
-        let found = code(&mut beside).await;
-        (found != shown).then_some(found)
-    })
-    .await;
+    let fresh = fresh_code(&mut beside, &shown).await;
     double.scan(&fresh, ADA).await;
     connected(&mut beside).await;
     assert_eq!((second.accounts().await.len(), double.devices(ADA).await.len()), (1, 1));

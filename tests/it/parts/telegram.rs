@@ -64,6 +64,15 @@ impl Telegram {
         ])
     }
 
+    /// The same as a server's environment has them, without the prefix of all.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let said = self.settings().into_iter().map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (format!("PROVIDERS__TELEGRAM__{}", name.to_uppercase()), value)
+        });
+        said.collect()
+    }
+
     /// Where a data centre is.
     pub fn address(&self, dc: u8) -> String {
         self.said["dcs"][dc.to_string()].as_str().expect("an address").to_owned()

@@ -58,6 +58,12 @@ impl Whatsapp {
         self.said["root"].as_str().expect("a key")
     }
 
+    /// The provider's settings that lead here, as a server's environment has them without the prefix of all.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let settings = [("ENABLED", "true"), ("TEST_ENDPOINT", self.endpoint()), ("TEST_ROOT", self.root())];
+        settings.map(|(name, value)| (format!("PROVIDERS__WHATSAPP__{name}"), value.to_owned())).into()
+    }
+
     /// Calls the control side; an error is what it says.
     pub async fn tell(&self, method: &str, path: &str, body: Value) -> Result<Value, String> {
         let url = format!("{}{path}", self.said["control"].as_str().expect("an address"));
