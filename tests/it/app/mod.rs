@@ -149,6 +149,21 @@ impl App {
         died
     }
 
+    /// Waits for the planned kill of a server that has done all it was asked for, and starts it again. What began fewer syncs
+    /// than the first time, because two writes met in one commit, is given more to write.
+    pub fn outlive_the_kill(&mut self) {
+        eventually("the planned kill", READY, || {
+            let key = [("x-api-key", self.key.as_str()), ("content-type", "application/json")];
+            let body = json!({
+                "type": "create", "providers": ["MAIL"], "api_url": self.url("/v1"), "expiresOn": in_an_hour(),
+            });
+            let (url, body) = (self.url("/v1/hosted/accounts/link"), body.to_string());
+            // It may die of this very request.
+            let _ = crate::proofs::walk::wait(http::try_send("POST", &url, &key, body.as_bytes()));
+            self.revive().then_some(())
+        });
+    }
+
     /// Starts the server without waiting for it.
     pub fn spawn(&mut self, mut command: Command) {
         self.process = Some(Process::start("vestibule", &mut command, self.scratch.path()));

@@ -32,7 +32,6 @@ pub mod wire;
 #[cfg(test)]
 mod proofs;
 
-use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -41,14 +40,23 @@ use std::time::{Duration, Instant};
 /// How long a part may take to become ready; generous, because a busy machine is no reason to fail.
 pub const READY: Duration = Duration::from_secs(30);
 
-/// A free TCP port on loopback, never handed out twice by this process.
+/// A free TCP port on loopback, never handed out twice by this process. It lies outside of those that the system gives to
+/// connections by itself: a server that is killed and started again finds its port still free.
 pub fn free_port() -> u16 {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    static LEFT: Mutex<Option<Vec<u16>>> = Mutex::new(None);
+    let mut left = LEFT.lock().expect("the list of ports");
+    let left = left.get_or_insert_with(|| {
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("the range");
+        let range: Vec<u16> = range.split_whitespace().map(|end| end.parse().expect("a port")).collect();
+        let mut ports: Vec<u16> = (10_000..range[0]).chain(range[1]..u16::MAX).collect();
+        // Two processes that test at once begin at different places.
+        let first = std::process::id() as usize * 997 % ports.len();
+        ports.rotate_left(first);
+        ports
+    });
     loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
-        let mut given = GIVEN.lock().expect("the list of ports");
-        if given.get_or_insert_default().insert(port) {
+        let port = left.pop().expect("a free port");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
     }
