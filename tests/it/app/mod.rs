@@ -159,7 +159,7 @@ impl App {
             });
             let (url, body) = (self.url("/v1/hosted/accounts/link"), body.to_string());
             // It may die of this very request.
-            let _ = crate::proofs::walk::wait(http::try_send("POST", &url, &key, body.as_bytes()));
+            let _ = wait(http::try_send("POST", &url, &key, body.as_bytes()));
             self.revive().then_some(())
         });
     }
@@ -281,6 +281,12 @@ impl App {
 pub struct Link {
     pub id: String,
     pub url: String,
+}
+
+/// Runs a future to its end on a thread without a runtime.
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(work)
 }
 
 /// A time an hour ahead, as the API wants it.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::app::http::try_send;
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
 use crate::app::person::{Person, Seen, Sheet};
+pub use crate::app::wait;
 use crate::app::{App, Link};
 use crate::parts::kill::{KillPlan, points};
 use crate::parts::sink::{Call, Sink};
@@ -24,12 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub fn mailbox() -> &'static Mailbox {
     static SHARED: OnceLock<Mailbox> = OnceLock::new();
     SHARED.get_or_init(Mailbox::start)
-}
-
-/// Runs a future to its end on a thread without a runtime.
-pub fn wait<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(work)
 }
 
 /// Does every piece of work, a few at a time.
