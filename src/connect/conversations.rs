@@ -1,6 +1,7 @@
 //! Conversations: while a live step stands, its provider talks on one node, and what it hears is kept with the attempt. It
 //! goes on when nobody looks, since a person leaves the page to scan or to type elsewhere; its provider bounds it. Where its
-//! node died, whoever looks next has another one begin.
+//! node died, whoever looks next has another one begin. Thousands wait at once: what a conversation does now and then is
+//! boxed where it is done, so that waiting takes no room for it.
 
 use std::time::Duration;
 
@@ -64,11 +65,11 @@ impl Connect {
             if let Some(error) = trouble {
                 tracing::error!(session.id = %session, error, "a conversation broke off");
                 let broken = Trouble { code: "conversation", actor: Actor::Nobody };
-                let _ = at_last(|| connect.break_off(&session, &attempt, &broken)).await;
+                let _ = Box::pin(at_last(|| connect.break_off(&session, &attempt, &broken))).await;
             }
             drop(place);
             // An answer may have led to another live step after this conversation was over.
-            connect.talk_on(&session, &attempt).await;
+            Box::pin(connect.talk_on(&session, &attempt)).await;
         });
     }
 
@@ -141,7 +142,8 @@ impl Connect {
     /// Takes the conversation and holds it to its end.
     async fn hold_talk(&self, session: &SessionId, attempt: &AttemptId) -> Result<()> {
         let calls = self.store.calls(attempt);
-        let Some((session, attempt, shown)) = self.take_talk(session, attempt).await? else { return Ok(()) };
+        let taken = Box::pin(self.take_talk(session, attempt)).await?;
+        let Some((session, attempt, shown)) = taken else { return Ok(()) };
         let provider = self.provider(&attempt.provider)?.clone();
         let leaving = self.leaving(&attempt.provider, &session.id);
         let cx = self.context(&self.cx.allowance, &leaving);
@@ -149,7 +151,7 @@ impl Connect {
         let mut talk = Talk { session, attempt, shown, calls };
         match talked {
             Ok(mut conversation) => self.listen(&mut talk, &mut *conversation).await,
-            Err(trouble) => self.give_up(&talk, &trouble).await,
+            Err(trouble) => Box::pin(self.give_up(&talk, &trouble)).await,
         }
     }
 
@@ -200,22 +202,22 @@ impl Connect {
                 heard = conversation.next() => match heard {
                     Ok(Heard::Code(code)) => {
                         // A conflict is an answer that came in between: it is looked at below.
-                        while !self.kept(talk, &code).await && Instant::now() < ends {
+                        while !Box::pin(self.kept(talk, &code)).await && Instant::now() < ends {
                             sleep(RETRY).await;
                         }
                         looks_at = Instant::now();
                     }
                     Ok(Heard::Next(next)) => {
-                        if !self.go_on(talk, conversation, next).await? {
+                        if !Box::pin(self.go_on(talk, conversation, next)).await? {
                             return Ok(());
                         }
                     }
-                    Err(trouble) => return self.give_up(talk, &trouble).await,
+                    Err(trouble) => return Box::pin(self.give_up(talk, &trouble)).await,
                 },
                 () = talk.calls.moved() => looks_at = Instant::now(),
                 () = sleep_until(looks_at) => {
                     looks_at = Instant::now() + POLL;
-                    match self.stands(talk).await {
+                    match Box::pin(self.stands(talk)).await {
                         Ok(Stands::Over) => return Ok(()),
                         Ok(Stands::Answered(answered)) => {
                             (talk.session, talk.attempt, talk.shown) = *answered;
@@ -227,7 +229,8 @@ impl Connect {
                     }
                 }
                 () = sleep_until(ends) => {
-                    return self.give_up(talk, &Trouble { code: SLOW, actor: Actor::Nobody }).await;
+                    let slow = Trouble { code: SLOW, actor: Actor::Nobody };
+                    return Box::pin(self.give_up(talk, &slow)).await;
                 }
             }
         }

@@ -136,7 +136,8 @@ enum Command {
 #[derive(Debug)]
 pub struct Linking {
     commands: mpsc::Sender<Command>,
-    events: mpsc::Receiver<Event>,
+    /// Boxed, as a channel sets aside room for many of what goes through it.
+    events: mpsc::Receiver<Box<Event>>,
     task: JoinHandle<()>,
 }
 
@@ -151,7 +152,7 @@ impl Linking {
 
     /// What happens next; none after [`Event::Ended`]. Giving the call up loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
+        self.events.recv().await.map(|event| *event)
     }
 
     /// Asks for a code to be typed on the phone with this number; [`Event::Code`] or [`Event::CodeEnded`] follows. QR codes

@@ -24,7 +24,7 @@ pub fn outlook() -> Outlook {
 /// # Errors
 /// When there was no definite answer.
 pub async fn check(application: &Arc<Application>, cx: &Context, keys: &Keys) -> Result<Checked, Trouble> {
-    let line = Line::open(application, cx, Some(&keys.session))?;
+    let mut line = Line::open(application, cx, Some(&keys.session))?;
     match line.call(&tl::functions::updates::GetState {}).await {
         Ok(_) => Ok(Checked::Fine),
         Err(refusal) => judge(&refusal).ok_or_else(|| refusal.trouble()),
@@ -58,7 +58,7 @@ fn judge(refusal: &Refusal) -> Option<Checked> {
 /// # Errors
 /// When there was no definite answer.
 pub async fn sign_out(application: &Arc<Application>, cx: &Context, session: &Kept) -> Result<(), Trouble> {
-    let line = Line::open(application, cx, Some(session))?;
+    let mut line = Line::open(application, cx, Some(session))?;
     match line.call(&tl::functions::auth::LogOut {}).await {
         Ok(_) => Ok(()),
         Err(refusal) if matches!(judge(&refusal), Some(Checked::Refused { sure: true, .. })) => Ok(()),

@@ -1,28 +1,38 @@
 //! A line to Telegram: one session's connections, for one call to the provider or one conversation. Always: each call has
-//! a deadline, since the library has none; and the library runs in a task of its own, so that its panics end this line alone.
+//! a deadline, with the connection it needs; a key that is there is never replaced in silence, since it is what the person
+//! approved; and Telegram may move its data centres, but only to where this server may go.
 
-use std::num::NonZeroUsize;
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use grammers_mtsender::{ConnectionParams, InvocationError, NoRetries, SenderPool, SenderPoolFatHandle};
-use grammers_session::updates::UpdatesLike;
-use grammers_tl_types::{self as tl, RemoteCall, enums};
-use tokio::sync::mpsc;
+use grammers_tl_types::{self as tl, Deserializable, RemoteCall, enums};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::contract::{Context, Trouble};
+use crate::kernel::clock::Clock;
+use crate::kernel::egress::Egress;
 
+use super::centres::AuthKey;
 use super::config::Application;
 use super::refusal::Refusal;
-use super::session::{Kept, Live};
+use super::session::Kept;
+use super::wire::Wire;
 
 /// A line.
 pub struct Line {
     application: Arc<Application>,
-    session: Arc<Live>,
-    pool: SenderPoolFatHandle,
-    updates: mpsc::Receiver<UpdatesLike>,
-    _runner: Ends,
+    egress: Egress,
+    clock: Clock,
+    home: i32,
+    /// Where data centres are that are elsewhere than everybody knows.
+    moved: BTreeMap<i32, SocketAddrV4>,
+    keys: BTreeMap<i32, Box<AuthKey>>,
+    /// By how many milliseconds Telegram's clock is ahead of ours, as far as it said.
+    ahead: i64,
+    /// To the home data centre, from the first call on; `None` again when it came to an end.
+    wire: Option<Box<Wire>>,
 }
 
 /// A task that ends with this.
@@ -40,38 +50,97 @@ impl Line {
     /// # Errors
     /// When what was kept cannot be read.
     pub fn open(application: &Arc<Application>, cx: &Context, kept: Option<&Kept>) -> Result<Self, Trouble> {
-        let session = Arc::new(Live::new(cx, &application.centres, kept)?);
-        let pool = SenderPool::with_configuration(session.clone(), application.id, parameters(application));
-        let runner = tokio::spawn(pool.runner.run());
-        Ok(Self {
+        let mut line = Self {
             application: application.clone(),
-            session,
-            pool: pool.handle,
-            updates: pool.updates,
-            _runner: Ends(runner.abort_handle()),
-        })
+            egress: cx.egress.clone(),
+            clock: cx.clock.clone(),
+            home: application.centres.first(),
+            moved: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            ahead: 0,
+            wire: None,
+        };
+        match kept {
+            Some(kept) => {
+                line.home = kept.dc;
+                line.moved.insert(kept.dc, kept.address);
+                line.keys.insert(kept.dc, Box::new(kept.key()?));
+            }
+            None => line.move_to(cx, line.home),
+        }
+        Ok(line)
     }
 
     /// Asks the home data centre.
     ///
     /// # Errors
     /// What came instead of an answer.
-    pub async fn call<R: RemoteCall>(&self, request: &R) -> Result<R::Return, Refusal> {
-        let asked = self.pool.invoke_in_dc(self.session.home(), request);
-        match tokio::time::timeout(self.application.call, asked).await {
-            // Another key is only agreed on where ours was not known.
-            Ok(Err(InvocationError::Authentication(_))) if self.session.keep().is_some() => {
-                Err(Refusal::KeyLost)
+    pub async fn call<R: RemoteCall>(&mut self, request: &R) -> Result<R::Return, Refusal> {
+        let answer = self.ask(request.to_bytes()).await?;
+        R::Return::from_bytes(&answer).map_err(|_| Refusal::Silent("protocol_error"))
+    }
+
+    async fn ask(&mut self, request: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+        let deadline = Instant::now() + self.application.call;
+        // Whoever waits for a person has nothing of this; so it does not lie in their memory.
+        let asked = Box::pin(async {
+            // Taken: what was asked and not answered leaves a connection that nothing more can be said over.
+            let mut wire = match self.wire.take() {
+                Some(wire) => wire,
+                None => Box::new(self.connect(deadline).await?),
+            };
+            let answer = wire.ask(&request).await;
+            if matches!(answer, Ok(_) | Err(Refusal::Named { .. })) {
+                self.wire = Some(wire);
             }
-            Ok(answer) => answer.map_err(Refusal::from),
-            Err(_) => Err(Refusal::Silent("timeout")),
+            answer
+        });
+        timeout_at(deadline, asked).await.unwrap_or(Err(Refusal::Silent("timeout")))
+    }
+
+    /// Connects, introduces us and learns what the data centre says of itself and the others.
+    async fn connect(&mut self, deadline: Instant) -> Result<Wire, Refusal> {
+        let address = self.address(self.home).ok_or(Refusal::Silent("data_centre_unknown"))?;
+        let stream = self.egress.connect(&address.ip().to_string(), address.port(), deadline).await?;
+        let mut wire = match self.keys.get(&self.home) {
+            Some(key) => Wire::known(stream, **key),
+            None => Wire::agree(stream).await?,
+        };
+        let enums::Config::Config(config) = wire.call(&introduction(&self.application)).await?;
+        self.keys.insert(self.home, Box::new(wire.key()));
+        // It says whole seconds, so half a second has passed since then; the way back takes less.
+        self.ahead = i64::from(config.date) * 1000 + 500 - self.clock.now().0;
+        self.learn(&config.dc_options);
+        Ok(wire)
+    }
+
+    /// Learns where data centres are.
+    fn learn(&mut self, options: &[enums::DcOption]) {
+        for enums::DcOption::Option(option) in options {
+            let is_for_us = option.r#static && !option.ipv6 && !option.media_only && !option.tcpo_only;
+            let ip = option.ip_address.parse().ok();
+            let (Some(ip), Ok(port), true) = (ip, option.port.try_into(), is_for_us) else { continue };
+            let address = SocketAddrV4::new(ip, port);
+            let known = self.address(option.id);
+            if known != Some(address) && self.egress.may_reach(&option.ip_address) {
+                self.moved.insert(option.id, address);
+            }
         }
     }
 
+    fn address(&self, dc: i32) -> Option<SocketAddrV4> {
+        self.moved.get(&dc).or_else(|| self.application.centres.addresses().get(&dc)).copied()
+    }
+
     /// Goes on at another data centre.
-    pub fn move_to(&self, cx: &Context, dc: i32) {
-        self.pool.disconnect_from_dc(self.session.home());
-        self.session.move_to(dc, cx, &self.application.centres);
+    pub fn move_to(&mut self, cx: &Context, dc: i32) {
+        self.wire = None;
+        self.home = dc;
+        if !self.keys.contains_key(&dc)
+            && let Some(key) = self.application.centres.key(dc, &cx.random)
+        {
+            self.keys.insert(dc, Box::new(key));
+        }
     }
 
     /// What is to be kept of the session.
@@ -79,45 +148,45 @@ impl Line {
     /// # Errors
     /// When nothing was ever asked, so that there is no key.
     pub fn keep(&self) -> Result<Kept, Trouble> {
-        self.session.keep().ok_or(Trouble::bug("session_without_key"))
+        match (self.address(self.home), self.keys.get(&self.home)) {
+            (Some(address), Some(key)) => Ok(Kept::new(self.home, address, key)),
+            _ => Err(Trouble::bug("session_without_key")),
+        }
     }
 
-    /// Waits until a code was scanned; `false` when the connection ended, which is as good a reason to look.
+    /// By how many milliseconds Telegram's clock is ahead of ours, as far as it has said so.
+    pub fn ahead(&self) -> i64 {
+        self.ahead
+    }
+
+    /// Waits until a code was scanned; `false` when the connection ended, which is as good a reason to look. It may be dropped
+    /// at any time, and nothing is missed.
     pub async fn scanned(&mut self) -> bool {
-        let is_it = |update: &enums::Update| matches!(update, enums::Update::LoginToken);
-        loop {
-            match self.updates.recv().await {
-                None | Some(UpdatesLike::ConnectionClosed) => return false,
-                Some(UpdatesLike::Updates(update)) => {
-                    let found = match &update {
-                        enums::Updates::UpdateShort(short) => is_it(&short.update),
-                        enums::Updates::Updates(many) => many.updates.iter().any(is_it),
-                        enums::Updates::Combined(many) => many.updates.iter().any(is_it),
-                        _ => false,
-                    };
-                    if found {
-                        return true;
-                    }
-                }
-                Some(_) => {}
-            }
+        let Some(wire) = &mut self.wire else { return false };
+        let scanned = wire.scanned().await.is_ok();
+        if !scanned {
+            self.wire = None;
         }
+        scanned
     }
 }
 
-/// How we introduce ourselves. Written out whole, as the library's defaults run programs to find out about this machine, which
-/// is nobody's business either.
-fn parameters(application: &Application) -> ConnectionParams {
-    ConnectionParams {
-        device_model: application.device.clone(),
-        system_version: "Server".to_owned(),
-        app_version: env!("CARGO_PKG_VERSION").to_owned(),
-        system_lang_code: "en".to_owned(),
-        lang_code: "en".to_owned(),
-        use_ipv6: false,
-        retry_policy: Box::new(NoRetries),
-        updates_channel_capacity: NonZeroUsize::MIN.saturating_add(15),
-        __non_exhaustive: (),
+/// How we introduce ourselves; what we run on is nobody's business.
+fn introduction(application: &Application) -> impl RemoteCall<Return = enums::Config> + use<> {
+    tl::functions::InvokeWithLayer {
+        layer: tl::LAYER,
+        query: tl::functions::InitConnection {
+            api_id: application.id,
+            device_model: application.device.clone(),
+            system_version: "Server".to_owned(),
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            system_lang_code: "en".to_owned(),
+            lang_pack: String::new(),
+            lang_code: "en".to_owned(),
+            proxy: None,
+            params: None,
+            query: tl::functions::help::GetConfig {},
+        },
     }
 }
 
@@ -127,5 +196,78 @@ pub fn export(application: &Application) -> tl::functions::auth::ExportLoginToke
         api_id: application.id,
         api_hash: application.hash.reveal().to_owned(),
         except_ids: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{application, context};
+    use super::*;
+
+    fn option(id: i32, ip: &str) -> tl::types::DcOption {
+        tl::types::DcOption {
+            ipv6: false,
+            media_only: false,
+            tcpo_only: false,
+            cdn: false,
+            r#static: true,
+            this_port_only: false,
+            id,
+            ip_address: ip.to_owned(),
+            port: 443,
+            secret: None,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_gone_on_with() {
+        let kept = Kept::new(5, "91.108.56.104:443".parse().unwrap(), &[7; 256]);
+        let mut line = Line::open(&application(), &context(), Some(&kept)).unwrap();
+        assert_eq!(line.keep().unwrap(), kept);
+        line.move_to(&context(), 4);
+        assert!(line.keep().is_err(), "there is no key before one was agreed on");
+        line.keys.insert(4, Box::new([8; 256]));
+        assert_eq!(line.keep().unwrap().key().unwrap(), [8; 256]);
+        line.move_to(&context(), 5);
+        assert_eq!(line.keep().unwrap(), kept, "the one that was approved is not forgotten");
+    }
+
+    #[test]
+    fn data_centres_move_where_this_server_may_go_and_nowhere_else() {
+        let mut line = Line::open(&application(), &context(), None).unwrap();
+        let before = line.address(2).unwrap();
+        let elsewhere = [
+            option(2, "10.0.0.1"),
+            option(77, "127.0.0.1"),
+            option(2, "no address"),
+            tl::types::DcOption { port: 70_000, ..option(2, "149.154.167.99") },
+            tl::types::DcOption { media_only: true, ..option(2, "149.154.167.99") },
+            tl::types::DcOption { r#static: false, ..option(2, "149.154.167.99") },
+            tl::types::DcOption { ipv6: true, ..option(2, "2001:67c:4e8:f002::a") },
+        ];
+        line.learn(&elsewhere.map(Into::into));
+        assert_eq!((line.address(2), line.address(77)), (Some(before), None));
+        line.learn(&[option(2, "149.154.167.99").into(), option(203, "91.105.192.100").into()]);
+        assert_eq!(line.address(2), Some("149.154.167.99:443".parse().unwrap()));
+        assert_eq!(line.address(203), Some("91.105.192.100:443".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_kept_leads_to_no_forbidden_place_and_an_unknown_one_to_none() {
+        let ping = tl::functions::help::GetConfig {};
+        let kept = Kept::new(1, "127.0.0.1:443".parse().unwrap(), &[7; 256]);
+        let mut line = Line::open(&application(), &context(), Some(&kept)).unwrap();
+        assert_eq!(line.call(&ping).await.unwrap_err(), Refusal::Silent("address_not_allowed"));
+        line.move_to(&context(), 99);
+        assert_eq!(line.call(&ping).await.unwrap_err(), Refusal::Silent("data_centre_unknown"));
+    }
+
+    #[test]
+    fn a_session_that_is_none_is_not_gone_on_with() {
+        let kept: Kept =
+            serde_json::from_str(r#"{"dc":1,"address":"149.154.175.53:443","auth_key":"AAAA"}"#).unwrap();
+        let trouble = Line::open(&application(), &context(), Some(&kept)).err().unwrap();
+        assert_eq!(trouble.code, "session_unreadable");
+        assert!(!format!("{:?}", Kept::new(5, kept.address, &[7; 256])).contains("Bwc"), "no key is printed");
     }
 }

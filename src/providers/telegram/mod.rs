@@ -3,8 +3,8 @@
 //! the session that comes of them. Invariant: what is stored between two steps is all there is; each call opens a line of
 //! its own and closes it.
 //!
-//! The library connects by itself, to addresses from Telegram's fixed list that Telegram may change; the session asks the way
-//! out about each of them.
+//! The protocol is a library's, which neither connects nor waits; connections are our own, over the way out that asks of each
+//! address whether it may be reached (ADR 18).
 
 mod centres;
 mod check;
@@ -21,6 +21,7 @@ mod steps;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::sync::Arc;
 

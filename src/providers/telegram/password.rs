@@ -25,7 +25,7 @@ const LONGEST: usize = 1024;
 ///
 /// # Errors
 /// See [`Place::show`].
-pub async fn ask(cx: &Context, line: &Line, place: Place) -> Result<Next, Trouble> {
+pub async fn ask(cx: &Context, line: &mut Line, place: Place) -> Result<Next, Trouble> {
     let hint = match line.call(&tl::functions::account::GetPassword {}).await {
         Ok(enums::account::Password::Password(password)) => password.hint,
         Err(refusal) if refusal.is_signed_out() => return again(cx, place),
@@ -65,13 +65,13 @@ pub async fn answer(
     if typed.reveal().len() > LONGEST {
         return place.show(Wrong::field("error.password_invalid"));
     }
-    let line = Line::open(application, cx, Some(session))?;
-    let mut tried = check(cx, &line, typed).await?;
+    let mut line = Line::open(application, cx, Some(session))?;
+    let mut tried = check(cx, &mut line, typed).await?;
     if let Err(refusal) = &tried
         && refusal.is_any(&["SRP_ID_INVALID", "SRP_PASSWORD_CHANGED"])
     {
         // What it was proved against was replaced meanwhile.
-        tried = check(cx, &line, typed).await?;
+        tried = check(cx, &mut line, typed).await?;
     }
     match tried {
         Ok(signed) => talk::finish(application, &line, signed),
@@ -88,7 +88,7 @@ pub async fn answer(
 
 type Tried = Result<enums::auth::Authorization, Refusal>;
 
-async fn check(cx: &Context, line: &Line, typed: &Secret) -> Result<Tried, Trouble> {
+async fn check(cx: &Context, line: &mut Line, typed: &Secret) -> Result<Tried, Trouble> {
     let asked = match line.call(&tl::functions::account::GetPassword {}).await {
         Ok(enums::account::Password::Password(password)) => password,
         Err(refusal) => return Ok(Err(refusal)),

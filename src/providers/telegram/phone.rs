@@ -103,15 +103,15 @@ impl Phone<'_> {
         if let Err(Denied::Spent | Denied::Crowded) = self.may_send(&place.phone) {
             return place.show(Wrong::notice("throttled"));
         }
-        let line = Line::open(self.application, self.cx, None)?;
-        match self.ask(&line, &place.phone).await {
+        let mut line = Line::open(self.application, self.cx, None)?;
+        match self.ask(&mut line, &place.phone).await {
             Ok(sent) => self.sent(place, &line, sent),
             Err(refusal) => self.not_sent(place, &refusal),
         }
     }
 
     /// Asks for a code where the number is at home.
-    async fn ask(&self, line: &Line, phone: &str) -> Result<enums::auth::SentCode, Refusal> {
+    async fn ask(&self, line: &mut Line, phone: &str) -> Result<enums::auth::SentCode, Refusal> {
         let request = tl::functions::auth::SendCode {
             phone_number: phone.to_owned(),
             api_id: self.application.id,
@@ -219,7 +219,7 @@ impl Phone<'_> {
         if let Err(Denied::Spent | Denied::Crowded) = self.may_send(&place.phone) {
             return place.show(Wrong::notice("throttled"));
         }
-        let line = Line::open(self.application, self.cx, Some(&sent.session))?;
+        let mut line = Line::open(self.application, self.cx, Some(&sent.session))?;
         let request = tl::functions::auth::ResendCode {
             phone_number: place.phone.clone(),
             phone_code_hash: sent.hash.reveal().to_owned(),
@@ -247,7 +247,7 @@ impl Phone<'_> {
         let Some(code) = code(sent.way, typed) else {
             return place.show(Wrong::field("error.code_invalid"));
         };
-        let line = Line::open(self.application, self.cx, Some(&sent.session))?;
+        let mut line = Line::open(self.application, self.cx, Some(&sent.session))?;
         let by_mail = (sent.way == Way::Email)
             .then(|| enums::EmailVerification::Code(types::EmailVerificationCode { code: code.clone() }));
         let request = tl::functions::auth::SignIn {
@@ -259,7 +259,7 @@ impl Phone<'_> {
         match line.call(&request).await {
             Ok(signed) => self.signed(place, &line, signed),
             Err(refusal) if refusal.is("SESSION_PASSWORD_NEEDED") => {
-                password::ask(self.cx, &line, place).await
+                password::ask(self.cx, &mut line, place).await
             }
             Err(refusal) if refusal.is_any(&["PHONE_CODE_INVALID", "PHONE_CODE_EMPTY", "CODE_INVALID"]) => {
                 place.show(Wrong::field("error.code_invalid"))

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use grammers_mtproto::transport;
-use grammers_mtsender::InvocationError;
+use grammers_mtproto::{authentication, transport};
+use grammers_tl_types::types;
 
 use crate::contract::{Actor, Trouble};
-
-use super::session::Denied;
+use crate::kernel::egress::ConnectError;
 
 /// What came instead of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,30 +26,35 @@ pub enum Refusal {
     Silent(&'static str),
 }
 
-impl From<InvocationError> for Refusal {
-    fn from(error: InvocationError) -> Self {
+impl From<types::RpcError> for Refusal {
+    fn from(error: types::RpcError) -> Self {
+        let parts = || error.error_message.split('_');
+        let value = parts().find_map(|part| part.parse().ok());
+        let name: Vec<&str> =
+            parts().filter(|part| part.parse::<u32>().ok() != value || value.is_none()).collect();
+        Self::Named { code: error.error_code, name: name.join("_"), value }
+    }
+}
+
+impl From<transport::Error> for Refusal {
+    fn from(error: transport::Error) -> Self {
         match error {
-            InvocationError::Rpc(error) => {
-                Self::Named { code: error.code, name: error.name, value: error.value }
-            }
-            InvocationError::Transport(transport::Error::BadStatus { status: 404 }) => Self::KeyLost,
-            InvocationError::Transport(transport::Error::BadStatus { status: 429 }) => {
-                Self::Silent("rate_limited")
-            }
-            InvocationError::Session(error) => match error.downcast_ref() {
-                Some(Denied::KeyLost) => Self::KeyLost,
-                Some(Denied::Address) => Self::Silent("address_not_allowed"),
-                None => Self::Silent("session_error"),
-            },
-            InvocationError::Io(error) => {
-                Self::Silent(crate::kernel::egress::ConnectError::from(error).code())
-            }
-            InvocationError::Dropped(_) => Self::Silent("connection_broken"),
-            InvocationError::InvalidDc => Self::Silent("data_centre_unknown"),
-            InvocationError::Deserialize(_)
-            | InvocationError::Transport(_)
-            | InvocationError::Authentication(_) => Self::Silent("protocol_error"),
+            transport::Error::BadStatus { status: 404 } => Self::KeyLost,
+            transport::Error::BadStatus { status: 429 } => Self::Silent("rate_limited"),
+            _ => Self::Silent("protocol_error"),
         }
+    }
+}
+
+impl From<authentication::Error> for Refusal {
+    fn from(_: authentication::Error) -> Self {
+        Self::Silent("protocol_error")
+    }
+}
+
+impl From<ConnectError> for Refusal {
+    fn from(error: ConnectError) -> Self {
+        Self::Silent(error.code())
     }
 }
 
@@ -100,8 +104,7 @@ impl Refusal {
         let nobody = |code| Trouble { code, actor: Actor::Nobody };
         let operator = |code| Trouble { code, actor: Actor::Operator };
         match self {
-            Self::Silent("data_centre_unknown" | "session_error") => operator("data_centre_unknown"),
-            Self::Silent(code @ "address_not_allowed") => operator(code),
+            Self::Silent(code @ ("data_centre_unknown" | "address_not_allowed")) => operator(code),
             Self::Silent(code) => nobody(code),
             Self::KeyLost => nobody("auth_key_unknown"),
             Self::Named { name, .. } if name == "API_ID_INVALID" => operator("config_api_id_invalid"),
@@ -123,13 +126,10 @@ impl Refusal {
 
 #[cfg(test)]
 mod tests {
-    use grammers_mtsender::RpcError;
-
     use super::*;
 
     fn named(code: i32, text: &str) -> Refusal {
-        let error = grammers_tl_types::types::RpcError { error_code: code, error_message: text.to_owned() };
-        InvocationError::Rpc(RpcError::from(error)).into()
+        types::RpcError { error_code: code, error_message: text.to_owned() }.into()
     }
 
     #[test]
@@ -138,6 +138,10 @@ mod tests {
         assert_eq!(named(400, "PHONE_CODE_INVALID").elsewhere(), None);
         assert_eq!(named(420, "FLOOD_WAIT_31").wait(), Some(Duration::from_secs(31)));
         assert_eq!(named(406, "PHONE_PASSWORD_FLOOD").wait(), Some(Duration::ZERO));
+        assert!(
+            named(420, "FLOOD_WAIT_31").is("FLOOD_WAIT")
+                && named(401, "2FA_CONFIRM_WAIT_0").is("2FA_CONFIRM_WAIT")
+        );
         assert_eq!(named(400, "API_ID_PUBLISHED_FLOOD").wait(), None);
         assert!(named(401, "SESSION_REVOKED").is_signed_out() && Refusal::KeyLost.is_signed_out());
         assert!(!named(401, "SESSION_PASSWORD_NEEDED").is_signed_out());
@@ -153,12 +157,8 @@ mod tests {
             (named(500, "AUTH_RESTART"), "provider_unavailable", Actor::Nobody),
             (named(400, "TEAPOT"), "provider_error_unknown", Actor::Nobody),
             (Refusal::Silent("timeout"), "timeout", Actor::Nobody),
-            (InvocationError::InvalidDc.into(), "data_centre_unknown", Actor::Operator),
-            (
-                InvocationError::Session(Box::new(Denied::Address)).into(),
-                "address_not_allowed",
-                Actor::Operator,
-            ),
+            (Refusal::Silent("data_centre_unknown"), "data_centre_unknown", Actor::Operator),
+            (ConnectError::Blocked.into(), "address_not_allowed", Actor::Operator),
         ] {
             let trouble = refusal.trouble();
             assert_eq!((trouble.code, trouble.actor), (code, actor));
@@ -168,8 +168,7 @@ mod tests {
     #[test]
     fn a_key_that_is_not_known_is_seen_however_it_is_said() {
         let status = transport::Error::BadStatus { status: 404 };
-        assert_eq!(Refusal::from(InvocationError::Transport(status)), Refusal::KeyLost);
-        assert_eq!(Refusal::from(InvocationError::Session(Box::new(Denied::KeyLost))), Refusal::KeyLost);
-        assert!(Refusal::from(InvocationError::Dropped("x")).is_broken());
+        assert_eq!(Refusal::from(status), Refusal::KeyLost);
+        assert!(Refusal::from(ConnectError::Broken).is_broken());
     }
 }

@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 /// Everything that is wrong.
 pub async fn findings(application: &Arc<Application>, cx: &Context) -> Vec<Finding> {
     let asked = match Line::open(application, cx, None) {
-        Ok(line) => line.call(&export(application)).await,
+        Ok(mut line) => line.call(&export(application)).await,
         Err(trouble) => {
             return vec![finding(trouble.code, "", false, "no session could be begun".to_owned())];
         }

@@ -30,6 +30,9 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// How long no second code is asked for, whatever happens.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long nothing is asked while a code is on show; a connection over which nothing goes may have died unheard.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// How often in a row it is tried again without a code to show for it.
 const TRIES: u32 = 5;
 
@@ -54,7 +57,8 @@ pub struct Talk {
 type Told = (Millis, Result<Heard, Trouble>);
 
 struct Running {
-    heard: mpsc::Receiver<Told>,
+    /// Boxed, as a channel sets aside room for many of what goes through it.
+    heard: mpsc::Receiver<Box<Told>>,
     wanted: watch::Sender<Millis>,
     /// Whether its last word was heard.
     over: bool,
@@ -80,7 +84,7 @@ impl Talk {
             let mut until = until;
             let last = run(&application, &cx, place, (&mut wishes, &mut until), &tell).await;
             // Nobody listens any more when this fails.
-            let _ = tell.send((until, last.map(Heard::Next))).await;
+            let _ = tell.send(Box::new((until, last.map(Heard::Next)))).await;
         });
         Running { heard, wanted, over: false, _task: Ends(task.abort_handle()) }
     }
@@ -105,9 +109,10 @@ impl Conversation for Talk {
                 None => self.run(place, until),
             };
             let running = self.running.insert(running);
-            let Some((then, heard)) = running.heard.recv().await else {
+            let Some(told) = running.heard.recv().await else {
                 return Err(Trouble::bug("conversation_over"));
             };
+            let (then, heard) = *told;
             running.over = !matches!(heard, Ok(Heard::Code(_)));
             // A scan counts, whatever was asked for meanwhile; what else was heard before another code was is out of date.
             let granted = matches!(heard, Ok(Heard::Next(Next::Connected(_) | Next::Holding { .. })));
@@ -146,10 +151,9 @@ async fn run(
     cx: &Context,
     place: Place,
     (wishes, until): (&mut watch::Receiver<Millis>, &mut Millis),
-    tell: &mpsc::Sender<Told>,
+    tell: &mpsc::Sender<Box<Told>>,
 ) -> Result<Next, Trouble> {
     let mut line = Line::open(application, cx, None)?;
-    let mut ahead = None;
     let (mut tries, mut cuts) = (0, 0);
     loop {
         *until = *wishes.borrow_and_update();
@@ -157,26 +161,18 @@ async fn run(
             return Place { at: At::Ended, ..place }.show(Wrong::default());
         }
         let asked = Instant::now();
-        let got = match ahead {
-            Some(_) => token(application, cx, &line).await,
-            None => {
-                let (got, said) = tokio::join!(token(application, cx, &line), skew(cx, &line));
-                ahead = said;
-                got
-            }
-        };
-        match got {
+        match token(application, cx, &mut line).await {
             Ok(Token::Signed(signed)) => return finish(application, &line, *signed),
             Ok(Token::Show(token)) => {
                 tries = 0;
                 let now = cx.clock.now();
-                let ends = Millis(i64::from(token.expires) * 1000 - ahead.unwrap_or(0)).max(now.after(PAUSE));
+                let ends = Millis(i64::from(token.expires) * 1000 - line.ahead()).max(now.after(PAUSE));
                 let value = format!("tg://login?token={}", URL_SAFE_NO_PAD.encode(&token.token));
                 let code = Code { value, expires_at: Some(ends) };
-                if tell.send((*until, Ok(Heard::Code(code)))).await.is_err() {
+                if tell.send(Box::new((*until, Ok(Heard::Code(code))))).await.is_err() {
                     return Err(Trouble::bug("conversation_over"));
                 }
-                let left = ends.min(*until).since(now).saturating_sub(MARGIN).max(PAUSE);
+                let left = ends.min(*until).since(now).saturating_sub(MARGIN).max(PAUSE).min(QUIET);
                 // In each case Telegram is asked what has become of it.
                 let cut = tokio::select! {
                     () = tokio::time::sleep(left) => false,
@@ -188,7 +184,7 @@ async fn run(
                 tokio::time::sleep_until(asked + PAUSE * 2_u32.pow(cuts.clamp(1, CUTS) - 1)).await;
             }
             Err(refusal) if refusal.is("SESSION_PASSWORD_NEEDED") => {
-                return password::ask(cx, &line, place).await;
+                return password::ask(cx, &mut line, place).await;
             }
             Err(refusal) => {
                 tries += 1;
@@ -204,7 +200,7 @@ async fn run(
 }
 
 /// A code to show, or what came of the last one, at whichever data centre the person is.
-async fn token(application: &Application, cx: &Context, line: &Line) -> Result<Token, Refusal> {
+async fn token(application: &Application, cx: &Context, line: &mut Line) -> Result<Token, Refusal> {
     let mut next = line.call(&export(application)).await?;
     for _ in 0..MOVES {
         match next {
@@ -226,7 +222,7 @@ async fn token(application: &Application, cx: &Context, line: &Line) -> Result<T
 }
 
 /// Shows the token of one data centre to another, which may need a moment until it knows a key that was just agreed on.
-async fn import(line: &Line, token: Vec<u8>) -> Result<enums::auth::LoginToken, Refusal> {
+async fn import(line: &mut Line, token: Vec<u8>) -> Result<enums::auth::LoginToken, Refusal> {
     let request = tl::functions::auth::ImportLoginToken { token };
     let mut tries = 1;
     loop {
@@ -236,13 +232,6 @@ async fn import(line: &Line, token: Vec<u8>) -> Result<enums::auth::LoginToken, 
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// By how many milliseconds Telegram's clock is ahead of ours; `None` when it does not say.
-async fn skew(cx: &Context, line: &Line) -> Option<i64> {
-    let enums::Config::Config(config) = line.call(&tl::functions::help::GetConfig {}).await.ok()?;
-    // It says whole seconds, so half a second has passed since then; the way back takes less.
-    Some(i64::from(config.date) * 1000 + 500 - cx.clock.now().0)
 }
 
 /// Puts an authorization to use.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use grammers_tl_types::{enums, types};
 
+use super::config::Application;
 use super::outcome::connected;
 use super::place::Way;
 use super::session::Kept;
@@ -29,6 +30,11 @@ pub(super) fn context() -> Context {
         allowance: Allowance::new(0, 0),
         returns: Returns::default(),
     }
+}
+
+pub(super) fn application() -> Arc<Application> {
+    let read = Application::read(&mut Section::new("telegram", CLIENT.parse().unwrap()));
+    Arc::new(read.unwrap())
 }
 
 fn user(phone: Option<&str>, username: Option<&str>, name: Option<&str>) -> enums::User {

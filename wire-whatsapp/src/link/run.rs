@@ -1,4 +1,5 @@
-//! The linking itself: one connection that shows codes until a phone answers, then the restart and the completion.
+//! The linking itself: one connection that shows codes until a phone answers, then the restart and the completion. Callers
+//! have thousands of them that wait: what is done now and then is boxed where it is done, so that waiting has no room for it.
 
 use super::answers::Asked;
 use super::{Command, End, Event};
@@ -40,7 +41,7 @@ pub(super) struct Run {
     pub settings: Arc<Settings>,
     pub channel: Channel,
     pub device: Device,
-    pub told: mpsc::Sender<Event>,
+    pub told: mpsc::Sender<Box<Event>>,
     pub references: VecDeque<String>,
     /// The reference on show, and until when.
     pub shown: Option<(String, Instant)>,
@@ -70,25 +71,25 @@ pub(super) async fn run(
     settings: Arc<Settings>,
     connector: Arc<dyn Connector>,
     mut commands: mpsc::Receiver<Command>,
-    told: mpsc::Sender<Event>,
+    told: mpsc::Sender<Box<Event>>,
 ) {
     let end = match link(&settings, &*connector, &mut commands, &told).await {
         Ok(end) => end,
         Err(error) => End::Failed(error),
     };
-    let _ = told.send(Event::Ended(end)).await;
+    let _ = told.send(Box::new(Event::Ended(end))).await;
 }
 
 async fn link(
     settings: &Arc<Settings>,
     connector: &dyn Connector,
     commands: &mut mpsc::Receiver<Command>,
-    told: &mpsc::Sender<Event>,
+    told: &mpsc::Sender<Box<Event>>,
 ) -> Result<End, Error> {
     let device = Device::generate();
     let payload = device.registration(settings);
     let caller = Caller { noise: &device.noise, payload, known: None, routing: None };
-    let (channel, server) = Channel::open(settings, connector, caller).await?;
+    let (channel, server) = Box::pin(Channel::open(settings, connector, caller)).await?;
     let now = Instant::now();
     let mut run = Run {
         settings: settings.clone(),
@@ -131,17 +132,17 @@ async fn link(
     .await
     .map_err(|_| Error::Closed)?;
     run.tell(Event::Paired(session.clone())).await?;
-    run.restart(restart_by).await?;
+    Box::pin(run.restart(restart_by)).await?;
     run.channel.close().await;
-    complete(settings, connector, &mut session).await?;
-    told.send(Event::Linked(session)).await.map_err(|_| Error::Closed)?;
+    Box::pin(complete(settings, connector, &mut session)).await?;
+    told.send(Box::new(Event::Linked(session))).await.map_err(|_| Error::Closed)?;
     Ok(End::Linked)
 }
 
 impl Run {
     /// Tells the caller; an error once nobody listens.
     pub async fn tell(&mut self, event: Event) -> Result<(), Error> {
-        self.told.send(event).await.map_err(|_| Error::Closed)
+        self.told.send(Box::new(event)).await.map_err(|_| Error::Closed)
     }
 
     /// An id for a request.
@@ -169,21 +170,21 @@ impl Run {
 
     async fn show(&mut self, commands: &mut mpsc::Receiver<Command>) -> Result<Turn, Error> {
         loop {
-            if let Some(end) = self.tick().await? {
+            if let Some(end) = Box::pin(self.tick()).await? {
                 return Ok(end);
             }
             let wake = self.wake();
             tokio::select! {
                 node = self.channel.receive() => {
                     self.heard = Instant::now();
-                    if let Some(end) = self.hear(node?).await? {
+                    if let Some(end) = Box::pin(self.hear(node?)).await? {
                         return Ok(end);
                     }
                 }
                 command = commands.recv() => match command.ok_or(Error::Closed)? {
-                    Command::Code(phone, reply) => self.request_code(&phone, reply).await?,
-                    Command::Passkey(assertion, reply) => self.answer_passkey(assertion, reply).await?,
-                    Command::Confirm(reply) => self.confirm_passkey(reply).await?,
+                    Command::Code(phone, reply) => Box::pin(self.request_code(&phone, reply)).await?,
+                    Command::Passkey(assertion, reply) => Box::pin(self.answer_passkey(assertion, reply)).await?,
+                    Command::Confirm(reply) => Box::pin(self.confirm_passkey(reply)).await?,
                 },
                 () = sleep_until(wake) => {}
             }
