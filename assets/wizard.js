@@ -29,40 +29,60 @@
   const first = document.querySelector("input[autofocus]");
   first?.setSelectionRange(first.value.length, first.value.length);
 
-  // A button that copies what is to be passed on. Pages without encryption have no clipboard but the old command's.
-  const copy = async (input) => {
-    input.focus();
-    input.select();
-    try {
-      await navigator.clipboard.writeText(input.value);
-      return true;
-    } catch {
-      return document.execCommand("copy");
+  // A button that copies what is to be passed on, or typed elsewhere. Pages without encryption have no clipboard but the old
+  // command's, which copies what is selected.
+  const copies = (root) => {
+    for (const box of root.querySelectorAll("[data-copy]")) {
+      const source = box.querySelector("input, code");
+      const select = () => {
+        if (source.select) {
+          source.focus();
+          source.select();
+        } else {
+          getSelection().selectAllChildren(source);
+        }
+      };
+      const copy = async () => {
+        select();
+        try {
+          await navigator.clipboard.writeText(source.value ?? source.textContent);
+          return true;
+        } catch {
+          return document.execCommand("copy");
+        }
+      };
+      const button = document.createElement("button");
+      const told = document.createElement("span");
+      let rest;
+      button.type = "button";
+      button.className = source.select ? "button" : "button-quiet button-way";
+      button.textContent = box.dataset.copy;
+      told.className = "unseen";
+      told.setAttribute("role", "status");
+      button.addEventListener("click", async () => {
+        const copied = await copy();
+        // Where nothing copies, it stays selected for the person's own copying.
+        if (copied) button.focus();
+        told.textContent = copied ? box.dataset.copied : box.dataset.selected;
+        button.textContent = told.textContent;
+        clearTimeout(rest);
+        rest = setTimeout(() => {
+          button.textContent = box.dataset.copy;
+          told.textContent = "";
+        }, 5000);
+      });
+      box.append(button, told);
     }
   };
-  for (const box of document.querySelectorAll(".copy")) {
-    const input = box.querySelector("input");
-    const button = document.createElement("button");
-    const told = document.createElement("span");
-    let rest;
-    button.type = "button";
-    button.className = "button";
-    button.textContent = box.dataset.copy;
-    told.className = "unseen";
-    told.setAttribute("role", "status");
-    button.addEventListener("click", async () => {
-      const copied = await copy(input);
-      // Where nothing copies, the address stays selected for the person's own copying.
-      if (copied) button.focus();
-      told.textContent = copied ? box.dataset.copied : box.dataset.selected;
-      button.textContent = told.textContent;
-      clearTimeout(rest);
-      rest = setTimeout(() => {
-        button.textContent = box.dataset.copy;
-        told.textContent = "";
-      }, 5000);
-    });
-    box.append(button, told);
+  copies(document);
+
+  // Times are written in UTC, since the server does not know where the person is; the browser does.
+  const local = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+  const utc = /(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/;
+  for (const words of document.querySelectorAll("#notice p, #notice bdi")) {
+    if (words.childElementCount) continue;
+    const said = words.textContent.replace(utc, (_, day, time) => local.format(new Date(`${day}T${time}Z`)));
+    if (said !== words.textContent) words.textContent = said;
   }
 
   // This page as it is by now; nothing where the server has trouble. An error of the server passes; what it says about the
@@ -133,6 +153,7 @@
         } else if (next.dataset.mark !== live.dataset.mark) {
           live.replaceWith(next);
           live = next;
+          copies(live);
           lasts();
         }
       } catch {

@@ -63,6 +63,9 @@ pub struct Step {
     pub name: String,
     /// The heading.
     pub title: Text,
+    /// The heading where the page is open on the very phone that would have to scan its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_title: Option<Text>,
     /// One or two sentences below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intro: Option<Text>,
@@ -117,6 +120,7 @@ impl Step {
             kind,
             name: name.to_owned(),
             title,
+            phone_title: None,
             intro: None,
             notice: None,
             facts: Vec::new(),
@@ -234,11 +238,21 @@ pub struct Tried {
 /// Help, perhaps with a page to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Help {
+    /// Which devices it is for, where that is not all: a name that is the same in every language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// The sentence.
     pub text: Text,
     /// An https address from the provider's own description, never from a server's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+impl Help {
+    /// For whatever device.
+    pub fn new(text: Text) -> Self {
+        Self { device: None, text, url: None }
+    }
 }
 
 /// Another way on.

@@ -145,7 +145,7 @@ impl<'a> View<'a> {
             .iter()
             .map(|one| context! { place => self.say(&one.place), outcome => self.say(&one.outcome) });
         let help = step.help.iter().map(|help| {
-            context! { text => self.say(&help.text), url => help.url.as_deref().filter(|url| https(url)) }
+            context! { device => help.device.as_deref(), text => self.say(&help.text), url => help.url.as_deref().filter(|url| https(url)) }
         });
         // Where one is chosen, the ways on are what the step is about.
         let choosing = step.kind == StepKind::Choose;
@@ -159,6 +159,7 @@ impl<'a> View<'a> {
             provider => page.provider,
             provider_name => self.name(page.provider),
             title => self.say(&step.title),
+            phone_title => step.phone_title.as_ref().map(|title| self.say(title)),
             intro => step.intro.as_ref().map(|intro| self.say(intro)),
             notice,
             refused,

@@ -113,6 +113,7 @@ fn password() -> Step {
         Fact { label: say("fact.out"), value: "out.mail.example.org:465".to_owned() },
     ];
     step.help = vec![Help {
+        device: None,
         text: say("help.app_password"),
         url: Some("https://example.org/app-passwords".to_owned()),
     }];
@@ -233,7 +234,8 @@ pub(super) fn broken(value: &str) -> Step {
         Some(Notice { code: value.to_owned(), tone: Tone::Refused, text: text(), advice: Some(text()) });
     step.facts = vec![Fact { label: text(), value: value.to_owned() }];
     step.tried = vec![Tried { place: text(), outcome: text() }];
-    step.help = vec![Help { text: text(), url: Some(value.to_owned()) }];
+    step.help = vec![Help { device: Some(value.to_owned()), text: text(), url: Some(value.to_owned()) }];
+    step.phone_title = Some(text());
     step.fields = fields.collect();
     step.alternatives = vec![Alternative { name: value.to_owned(), label: text() }];
     step.attempts_left = Some(1);

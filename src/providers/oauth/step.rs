@@ -33,7 +33,7 @@ impl Voice {
         let mut step = Step::new(StepKind::Redirect, SIGN_IN, title, submit);
         step.intro = Some(self.say("sign_in.intro"));
         step.notice = refusal.map(|refusal| self.notice(refusal));
-        step.help = vec![Help { text: self.say("help.error_page"), url: None }];
+        step.help = vec![Help::new(self.say("help.error_page"))];
         step
     }
 

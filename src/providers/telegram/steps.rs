@@ -48,9 +48,11 @@ impl Wrong {
 }
 
 fn notice(code: &str) -> Notice {
+    // That a code is still on its way is nobody's mistake.
+    let tone = if code == "code_wait" { Tone::Info } else { Tone::Refused };
     Notice {
         code: code.to_owned(),
-        tone: Tone::Refused,
+        tone,
         text: say(&format!("trouble.{code}")),
         advice: Some(say(&format!("advice.{code}"))),
     }
@@ -110,8 +112,8 @@ impl Place {
         let mut step = Step::new(StepKind::Qr, "qr", self.title("qr.title"), say("submit.new_code"));
         step.intro = Some(say("qr.intro"));
         step.live = true;
-        step.help =
-            vec![Help { text: say("help.scan"), url: None }, Help { text: say("help.undo"), url: None }];
+        step.phone_title = Some(say("qr.title_phone"));
+        step.help = vec![Help::new(say("help.scan")), Help::new(say("help.undo"))];
         step.alternatives = vec![way("phone_code", "way.phone_code")];
         step
     }
@@ -126,7 +128,7 @@ impl Place {
     fn ask_phone(&self) -> Step {
         let mut step = Step::new(StepKind::Form, "phone", self.title("phone.title"), say("submit.send_code"));
         step.intro = Some(say("phone.intro"));
-        step.help = vec![Help { text: say("help.undo"), url: None }];
+        step.help = vec![Help::new(say("help.undo"))];
         let mut field = Field::new("phone", FieldKind::Phone, say("field.phone"));
         field.help = Some(say("field.phone_help"));
         field.value = Some(self.phone.clone()).filter(|phone| !phone.is_empty());
@@ -151,7 +153,7 @@ impl Place {
     fn ask_password(&self, hint: Option<&str>) -> Step {
         let mut step = Step::new(StepKind::Form, "password", say("password.title"), say("submit.sign_in"));
         step.intro = Some(say("password.intro"));
-        step.help = vec![Help { text: say("help.forgotten"), url: None }];
+        step.help = vec![Help::new(say("help.forgotten"))];
         let mut field = Field::new("password", FieldKind::Password, say("field.password"));
         field.help = hint.map(|hint| say("field.password_hint").with("hint", hint));
         field.autocomplete = Some("current-password".to_owned());

@@ -16,6 +16,9 @@ pub const QR: &str = "qr";
 /// Another way on: a code to type on the phone.
 pub const PAIRING_CODE: &str = "pairing_code";
 
+const IPHONE: Option<&str> = Some("iPhone");
+const ANDROID: Option<&str> = Some("Android");
+
 /// One of this provider's sentences.
 pub fn say(key: &str) -> Text {
     Text::key(format!("whatsapp.{key}"))
@@ -30,7 +33,9 @@ pub fn qr(place: &Place, notice: Option<Notice>) -> Step {
     let mut step = live(StepKind::Qr, QR, title, say("submit.new_code"));
     step.intro = Some(say("link.meaning"));
     step.notice = notice;
-    step.help = help([say("help.iphone"), say("help.android"), say("help.terms")]);
+    step.phone_title = Some(say("qr.title_phone"));
+    step.help =
+        help([(IPHONE, say("help.iphone")), (ANDROID, say("help.android")), (None, say("help.terms"))]);
     step.alternatives.push(way(PAIRING_CODE, say("way.pairing_code")));
     step
 }
@@ -62,10 +67,10 @@ pub fn code(place: &Place, notice: Option<Notice>) -> Step {
     step.intro = Some(say("link.meaning"));
     step.notice = notice;
     step.help = help([
-        say("help.iphone_code"),
-        say("help.android_code"),
-        say("help.notification"),
-        say("help.terms"),
+        (IPHONE, say("help.iphone_code")),
+        (ANDROID, say("help.android_code")),
+        (None, say("help.notification")),
+        (None, say("help.terms")),
     ]);
     step.alternatives.push(way(QR, say("way.qr")));
     step.alternatives.push(way(PAIRING_CODE, say("way.number")));
@@ -76,7 +81,7 @@ pub fn code(place: &Place, notice: Option<Notice>) -> Step {
 pub fn passkey(request: &Value, error: Option<Text>) -> Step {
     let mut step = live(StepKind::Form, "passkey", say("passkey.title"), say("submit.next"));
     step.intro = Some(say("passkey.intro"));
-    step.help = help([say("help.passkey")]);
+    step.help = help([(None, say("help.passkey"))]);
     step.request = Some(request.clone());
     let mut field = Field::new("assertion", FieldKind::Long, say("field.assertion"));
     field.help = Some(say("field.assertion_help"));
@@ -120,7 +125,13 @@ pub fn unfinished(end: End, now: Millis) -> Step {
 
 /// Nothing is under way any more.
 pub fn ended(place: &Place, end: End, now: Millis) -> Step {
-    let mut step = Step::new(StepKind::Form, "ended", say("ended.title"), say("submit.new_code"));
+    let submit = match end {
+        // With this one, a new code would end the same way.
+        End::AccountBanned(_) | End::AccountLocked => say("way.other_account"),
+        End::ClientOutdated | End::ServerUntrusted => say("submit.again"),
+        _ => say("submit.new_code"),
+    };
+    let mut step = Step::new(StepKind::Form, "ended", say("ended.title"), submit);
     step.notice = Some(notice(end, now));
     if place.phone.is_some() {
         step.alternatives.push(way(QR, say("way.qr")));
@@ -169,6 +180,8 @@ fn way(name: &str, label: Text) -> Alternative {
     Alternative { name: name.to_owned(), label }
 }
 
-fn help<const N: usize>(texts: [Text; N]) -> Vec<Help> {
-    texts.into_iter().map(|text| Help { text, url: None }).collect()
+fn help<const N: usize>(sentences: [(Option<&str>, Text); N]) -> Vec<Help> {
+    let one =
+        |(device, text): (Option<&str>, Text)| Help { device: device.map(str::to_owned), ..Help::new(text) };
+    sentences.into_iter().map(one).collect()
 }

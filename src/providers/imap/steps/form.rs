@@ -65,5 +65,5 @@ pub fn pages(system: &System) -> Vec<Help> {
 
 /// A sentence with a page behind it; nothing when there is no page.
 pub fn page(text: Text, url: Option<&String>) -> Option<Help> {
-    url.map(|url| Help { text, url: Some(url.clone()) })
+    url.map(|url| Help { url: Some(url.clone()), ..Help::new(text) })
 }
