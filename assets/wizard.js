@@ -72,6 +72,11 @@
         }, 5000);
       });
       box.append(button, told);
+      // A code's groups are not what is copied, neither by the old command nor by the person.
+      source.addEventListener("copy", (event) => {
+        event.clipboardData.setData("text/plain", source.value ?? source.textContent);
+        event.preventDefault();
+      });
     }
   };
   copies(document);
@@ -81,7 +86,10 @@
   const utc = /(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/;
   for (const words of document.querySelectorAll("#notice p, #notice bdi")) {
     if (words.childElementCount) continue;
-    const said = words.textContent.replace(utc, (_, day, time) => local.format(new Date(`${day}T${time}Z`)));
+    const said = words.textContent.replace(utc, (all, day, time) => {
+      const at = new Date(`${day}T${time}Z`);
+      return Number.isNaN(at.getTime()) ? all : local.format(at);
+    });
     if (said !== words.textContent) words.textContent = said;
   }
 

@@ -3,6 +3,7 @@
 mod commands;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -85,6 +86,8 @@ fn main() -> ExitCode {
             Command::Config(verb) => commands::settings::run(verb).await,
         }
     });
+    // What computes in a thread of its own cannot be told to stop, and is not waited for without end.
+    runtime.shutdown_timeout(Duration::from_secs(10));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => commands::fail(&error),

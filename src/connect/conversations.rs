@@ -21,6 +21,8 @@ const LONGEST: Duration = Duration::from_secs(900);
 const POLL: Duration = Duration::from_secs(5);
 /// How often a database is asked again that is away.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long its last word may take.
+const LAST: Duration = Duration::from_secs(15);
 /// How often saving is tried while answers to the step come in between.
 const ROUNDS: usize = 20;
 
@@ -218,7 +220,7 @@ impl Connect {
                 () = sleep_until(looks_at) => {
                     looks_at = Instant::now() + POLL;
                     match Box::pin(self.stands(talk)).await {
-                        Ok(Stands::Over) => return Ok(()),
+                        Ok(Stands::Over) => return Box::pin(self.leave(talk, conversation)).await,
                         Ok(Stands::Answered(answered)) => {
                             (talk.session, talk.attempt, talk.shown) = *answered;
                             conversation.answered(talk.shown.state.clone());
@@ -233,6 +235,16 @@ impl Connect {
                     return Box::pin(self.give_up(talk, &slow)).await;
                 }
             }
+        }
+    }
+
+    /// Nobody waits any more. What was granted at the last moment is put to use where that can still be, and ended otherwise.
+    async fn leave(&self, talk: &mut Talk, conversation: &mut dyn Conversation) -> Result<()> {
+        match timeout(LAST, conversation.last()).await {
+            Ok(Some(next)) if !matches!(next, Next::Step { .. }) => {
+                self.go_on(talk, conversation, next).await.map(|_| ())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -268,9 +280,12 @@ impl Connect {
     async fn go_on(&self, talk: &mut Talk, conversation: &mut dyn Conversation, next: Next) -> Result<bool> {
         let is_step = matches!(next, Next::Step { .. } | Next::Holding { .. });
         let granted = !matches!(next, Next::Step { .. });
-        let leaving = self.leaving(&talk.attempt.provider, &talk.session.id);
         let left = self.limits.secrets_per_session - talk.session.secrets_tried;
-        let outcome = self.outcome(&talk.session, &talk.attempt, next, leaving, left).await?;
+        let outcome = at_last(|| {
+            let leaving = self.leaving(&talk.attempt.provider, &talk.session.id);
+            self.outcome(&talk.session, &talk.attempt, next.clone(), leaving, left)
+        });
+        let outcome = outcome.await?;
         let mut saving = self.saving(self.settling(&talk.session, talk.attempt.clone(), outcome))?;
         for _ in 0..ROUNDS {
             // However long the database is away: it may be an account.
@@ -297,7 +312,7 @@ impl Connect {
             let Some(stood) = self.settled(talk).await? else { break };
             let provider = talk.attempt.provider.clone();
             (talk.session, talk.attempt, talk.shown) = stood;
-            if is_step && talk.attempt.provider != provider {
+            if talk.attempt.provider != provider {
                 break;
             }
             if !granted {
@@ -315,10 +330,12 @@ impl Connect {
     /// Waits until no answer is being checked; `None` when there is nothing left to go on with.
     async fn settled(&self, talk: &mut Talk) -> Result<Option<(Session, Attempt, Shown)>> {
         loop {
-            let mut db = self.store.read().await?;
-            let open = self.open(&talk.session.id, &talk.attempt.id, &mut db).await?;
-            drop(db);
-            match open {
+            let (session, attempt) = (&talk.session.id, &talk.attempt.id);
+            let open = at_last(|| async move {
+                let mut db = self.store.read().await?;
+                self.open(session, attempt, &mut db).await
+            });
+            match open.await? {
                 // Its holder is heard of, or its hold runs out.
                 Some((_, attempt, _)) if attempt.is_busy(self.now()) => {
                     let _ = timeout(POLL, talk.calls.moved()).await;

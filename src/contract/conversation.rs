@@ -3,6 +3,7 @@
 //! a connection and so dies with its process; another one begins from the state that is stored with the step.
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 
 use super::provider::{Next, State, Trouble};
@@ -45,4 +46,16 @@ pub trait Conversation: Send {
     /// The person answered the step, which led to another live one: this is its state. What was heard before and is not
     /// said yet is out of date.
     fn answered(&mut self, state: State);
+
+    /// The last word, when nobody waits for the code any more: what was granted with it meanwhile, so that it can be ended and
+    /// leaves no device behind. Nothing is asked afterwards.
+    async fn last(&mut self) -> Option<Next> {
+        while let Some(Ok(heard)) = self.next().now_or_never() {
+            match heard {
+                Heard::Code(_) | Heard::Next(Next::Step { .. }) => {}
+                Heard::Next(next) => return Some(next),
+            }
+        }
+        None
+    }
 }

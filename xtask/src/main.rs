@@ -69,6 +69,9 @@ fn test() -> Vec<Stage> {
     let mut tests = cargo(&["test", "--workspace", "--locked"]);
     // The tests drive what is shipped, not a debug build of it.
     tests.env("VESTIBULE_TEST_BINARY", shell::target().join("release/vestibule"));
+    // They wait for other programs about half of the time.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    tests.env("RUST_TEST_THREADS", (cores * 3).div_ceil(2).to_string());
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     vec![
         Stage::task("setup", setup::setup),

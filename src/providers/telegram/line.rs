@@ -103,7 +103,7 @@ impl Line {
         let address = self.address(self.home).ok_or(Refusal::Silent("data_centre_unknown"))?;
         let stream = self.egress.connect(&address.ip().to_string(), address.port(), deadline).await?;
         let mut wire = match self.keys.get(&self.home) {
-            Some(key) => Wire::known(stream, **key),
+            Some(key) => Wire::known(stream, **key, (self.ahead / 1000).try_into().unwrap_or(0)),
             None => Wire::agree(stream).await?,
         };
         let enums::Config::Config(config) = wire.call(&introduction(&self.application)).await?;

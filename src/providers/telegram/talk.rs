@@ -60,6 +60,8 @@ struct Running {
     /// Boxed, as a channel sets aside room for many of what goes through it.
     heard: mpsc::Receiver<Box<Told>>,
     wanted: watch::Sender<Millis>,
+    /// Whether it told a code, so that there may be something to hear of.
+    told: bool,
     /// Whether its last word was heard.
     over: bool,
     _task: Ends,
@@ -86,7 +88,7 @@ impl Talk {
             // Nobody listens any more when this fails.
             let _ = tell.send(Box::new((until, last.map(Heard::Next)))).await;
         });
-        Running { heard, wanted, over: false, _task: Ends(task.abort_handle()) }
+        Running { heard, wanted, told: false, over: false, _task: Ends(task.abort_handle()) }
     }
 }
 
@@ -114,6 +116,7 @@ impl Conversation for Talk {
             };
             let (then, heard) = *told;
             running.over = !matches!(heard, Ok(Heard::Code(_)));
+            running.told |= !running.over;
             // A scan counts, whatever was asked for meanwhile; what else was heard before another code was is out of date.
             let granted = matches!(heard, Ok(Heard::Next(Next::Connected(_) | Next::Holding { .. })));
             if granted || then == until {
@@ -136,7 +139,21 @@ impl Conversation for Talk {
             _ => self.running = None,
         }
     }
+
+    async fn last(&mut self) -> Option<Next> {
+        let running = self.running.as_mut().filter(|running| running.told && !running.over)?;
+        running.wanted.send_replace(NOT_ANY_MORE);
+        while let Some(told) = running.heard.recv().await {
+            if let (_, Ok(Heard::Next(next))) = *told {
+                return Some(next);
+            }
+        }
+        None
+    }
 }
+
+/// Until when codes are wanted that nobody wants any more: it is only asked what became of the last one.
+const NOT_ANY_MORE: Millis = Millis(0);
 
 /// What a code is good for.
 enum Token {
@@ -155,16 +172,22 @@ async fn run(
 ) -> Result<Next, Trouble> {
     let mut line = Line::open(application, cx, None)?;
     let (mut tries, mut cuts) = (0, 0);
+    let mut shown = false;
     loop {
         *until = *wishes.borrow_and_update();
-        if cx.clock.now() >= *until {
+        let leaves = *until == NOT_ANY_MORE;
+        if !leaves && cx.clock.now() >= *until {
             return Place { at: At::Ended, ..place }.show(Wrong::default());
         }
         let asked = Instant::now();
         match token(application, cx, &mut line).await {
             Ok(Token::Signed(signed)) => return finish(application, &line, *signed),
+            Err(refusal) if refusal.is("SESSION_PASSWORD_NEEDED") => {
+                return password::ask(cx, &mut line, place).await;
+            }
+            Ok(Token::Show(_)) | Err(_) if leaves => return Err(Trouble::bug("conversation_over")),
             Ok(Token::Show(token)) => {
-                tries = 0;
+                (tries, shown) = (0, true);
                 let now = cx.clock.now();
                 let ends = Millis(i64::from(token.expires) * 1000 - line.ahead()).max(now.after(PAUSE));
                 let value = format!("tg://login?token={}", URL_SAFE_NO_PAD.encode(&token.token));
@@ -180,16 +203,18 @@ async fn run(
                     _ = wishes.changed() => false,
                 };
                 cuts = if cut { cuts + 1 } else { 0 };
-                // Where connections do not last, it is asked ever less often.
-                tokio::time::sleep_until(asked + PAUSE * 2_u32.pow(cuts.clamp(1, CUTS) - 1)).await;
-            }
-            Err(refusal) if refusal.is("SESSION_PASSWORD_NEEDED") => {
-                return password::ask(cx, &mut line, place).await;
+                // Where connections do not last, it is asked ever less often; whoever leaves is not kept waiting.
+                let pause = tokio::time::sleep_until(asked + PAUSE * 2_u32.pow(cuts.clamp(1, CUTS) - 1));
+                tokio::select! {
+                    () = pause => {}
+                    _ = wishes.wait_for(|until| *until == NOT_ANY_MORE) => {}
+                }
             }
             Err(refusal) => {
                 tries += 1;
-                // A connection may end at any moment.
-                let passes = refusal.is_broken() || refusal.is("AUTH_RESTART");
+                // A connection may end at any moment, also unheard, so that the next call has no answer.
+                let unheard = shown && tries == 1 && refusal == Refusal::Silent("timeout");
+                let passes = unheard || refusal.is_broken() || refusal.is("AUTH_RESTART");
                 if !passes || tries >= TRIES {
                     return Err(refusal.trouble());
                 }

@@ -11,6 +11,7 @@ use grammers_mtproto::{MsgId, authentication as agreement};
 use grammers_tl_types::{Deserializable, RemoteCall, enums};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use super::centres::AuthKey;
 use super::refusal::Refusal;
@@ -48,9 +49,9 @@ struct Sent {
 }
 
 impl Wire {
-    /// Goes on with a key that the data centre knows.
-    pub fn known(stream: TcpStream, key: AuthKey) -> Self {
-        Self::over(stream, Encrypted::build().finish(key))
+    /// Goes on with a key that the data centre knows, whose clock is ahead of ours by so many seconds.
+    pub fn known(stream: TcpStream, key: AuthKey, ahead: i32) -> Self {
+        Self::over(stream, Encrypted::build().time_offset(ahead).finish(key))
     }
 
     /// Agrees on a key (https://core.telegram.org/mtproto/auth_key).
@@ -61,6 +62,10 @@ impl Wire {
         let mut plain = Wire::over(stream, Plain::new());
         let (request, kept) = agreement::step1()?;
         let said = plain.call(&request).await?;
+        let enums::ResPq::Pq(asked) = &said;
+        if !is_factored_soon(&asked.pq) {
+            return Err(Refusal::Silent("protocol_error"));
+        }
         // Large numbers are factored and raised to large powers, which takes longer than others can wait for.
         let (request, kept) = aside(move || agreement::step2(kept, said)).await?;
         let said = plain.call(&request).await?;
@@ -91,11 +96,51 @@ impl Wire {
     }
 }
 
+/// Whether this is a number that is factored in a moment, as Telegram's are: of two primes of some thirty bits. Whoever is on
+/// the way can put another in its place, and with a prime or a small one the library goes on for minutes, or for ever.
+fn is_factored_soon(product: &[u8]) -> bool {
+    let number = <[u8; 8]>::try_from(product).map(u64::from_be_bytes);
+    number.is_ok_and(|number| number > 1 << 56 && number % 2 == 1 && !is_prime(number))
+}
+
+/// Miller and Rabin's test; with the first twelve primes it is sure of every number of 64 bits.
+fn is_prime(number: u64) -> bool {
+    let times = |a: u64, b: u64| {
+        u64::try_from(u128::from(a) * u128::from(b) % u128::from(number)).unwrap_or_default()
+    };
+    let to_the = |base: u64, mut power: u64| {
+        let (mut result, mut square) = (1, base % number);
+        while power > 0 {
+            if power % 2 == 1 {
+                result = times(result, square);
+            }
+            square = times(square, square);
+            power /= 2;
+        }
+        result
+    };
+    let twos = (number - 1).trailing_zeros();
+    [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37].into_iter().all(|base| {
+        let first = to_the(base, (number - 1) >> twos);
+        let mut squares = std::iter::successors(Some(first), |power| Some(times(*power, *power)));
+        first == 1 || squares.by_ref().take(twos as usize).any(|power| power == number - 1)
+    })
+}
+
+/// How many keys are computed for at once.
+static COMPUTING: Semaphore = Semaphore::const_new(4);
+
 /// Does what takes long away from those who wait; a panic of the library's ends up here.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, agreement::Error> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let permit = COMPUTING.acquire().await.map_err(|_| Refusal::Silent("protocol_error"))?;
+    let done = tokio::task::spawn_blocking(move || {
+        // Held until it is done, whether or not anybody still waits for it.
+        let _permit = permit;
+        work()
+    });
+    let done = done.await;
     Ok(done.map_err(|_| Refusal::Silent("protocol_error"))??)
 }
 
@@ -142,7 +187,12 @@ impl<M: Mtp> Wire<M> {
                     {
                         repeats += 1;
                         if !bad.retryable() || repeats > REPEATS {
-                            tracing::warn!(code = bad.code, "Telegram did not take a message");
+                            // 16 and 17: this machine's clock or theirs is wrong.
+                            tracing::warn!(
+                                code = bad.code,
+                                why = bad.description(),
+                                "Telegram did not take a message"
+                            );
                             return Err(Refusal::Silent("protocol_error"));
                         }
                         sent = None;
@@ -186,7 +236,7 @@ impl<M: Mtp> Wire<M> {
     /// What a whole packet says; `None` while there is none.
     fn packet(&mut self) -> Result<Option<Vec<Deserialization>>, Refusal> {
         if let Some(length) = self.incoming.first_chunk()
-            && i32::from_le_bytes(*length) > LONGEST
+            && !(-LONGEST..=LONGEST).contains(&i32::from_le_bytes(*length))
         {
             return Err(Refusal::Silent("protocol_error"));
         }
@@ -307,29 +357,37 @@ mod tests {
         assert_eq!(agreed.await.unwrap().err(), Some(Refusal::Silent("protocol_error")));
     }
 
+    #[test]
+    fn only_what_is_factored_in_a_moment_is_factored() {
+        assert!(is_factored_soon(&1_724_114_033_281_923_457_u64.to_be_bytes()));
+        for other in [0, 1, 11, 1_u64 << 57, (1 << 61) - 1, 18_446_744_073_709_551_557] {
+            assert!(!is_factored_soon(&other.to_be_bytes()), "{other}");
+        }
+        assert!(!is_factored_soon(&[1; 7]) && !is_factored_soon(&[1; 9]));
+    }
+
     #[tokio::test]
     async fn what_is_not_understood_ends_the_connection_and_nothing_else() {
         let lengths = [(-404_i32, Refusal::KeyLost), (-429, Refusal::Silent("rate_limited"))];
-        for (length, what) in lengths
-            .into_iter()
-            .chain([8, LONGEST + 1, i32::MAX].map(|length| (length, Refusal::Silent("protocol_error"))))
-        {
+        for (length, what) in lengths.into_iter().chain(
+            [8, LONGEST + 1, i32::MAX, i32::MIN].map(|length| (length, Refusal::Silent("protocol_error"))),
+        ) {
             let (stream, mut centre) = pair().await;
             centre.stream.write_all(&length.to_le_bytes()).await.unwrap();
-            assert_eq!(refused(&mut Wire::known(stream, [7; 256])).await, what, "{length}");
+            assert_eq!(refused(&mut Wire::known(stream, [7; 256], 0)).await, what, "{length}");
         }
         let (stream, mut centre) = pair().await;
         centre.say(&[3; 64]).await;
-        assert_eq!(refused(&mut Wire::known(stream, [7; 256])).await, Refusal::Silent("protocol_error"));
+        assert_eq!(refused(&mut Wire::known(stream, [7; 256], 0)).await, Refusal::Silent("protocol_error"));
         let (stream, centre) = pair().await;
         drop(centre);
-        assert!(refused(&mut Wire::known(stream, [7; 256])).await.is_broken());
+        assert!(refused(&mut Wire::known(stream, [7; 256], 0)).await.is_broken());
     }
 
     #[tokio::test]
     async fn a_packet_may_come_in_pieces_and_waiting_may_be_given_up() {
         let (stream, mut centre) = pair().await;
-        let mut wire = Wire::known(stream, [7; 256]);
+        let mut wire = Wire::known(stream, [7; 256], 0);
         centre.stream.write_all(&(-404_i32).to_le_bytes()[..3]).await.unwrap();
         let pause = std::time::Duration::from_millis(50);
         assert!(tokio::time::timeout(pause, wire.scanned()).await.is_err());

@@ -33,7 +33,8 @@ pub fn qr(place: &Place, notice: Option<Notice>) -> Step {
     let mut step = live(StepKind::Qr, QR, title, say("submit.new_code"));
     step.intro = Some(say("link.meaning"));
     step.notice = notice;
-    step.phone_title = Some(say("qr.title_phone"));
+    // A repair's heading says which account it is for.
+    step.phone_title = place.target.is_none().then(|| say("qr.title_phone"));
     step.help =
         help([(IPHONE, say("help.iphone")), (ANDROID, say("help.android")), (None, say("help.terms"))]);
     step.alternatives.push(way(PAIRING_CODE, say("way.pairing_code")));

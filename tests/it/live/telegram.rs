@@ -269,6 +269,23 @@ async fn a_device_whose_password_nobody_types_is_taken_off_the_phone() {
 }
 
 #[tokio::test]
+async fn a_scan_that_nobody_hears_of_before_the_person_leaves_is_not_forgotten() {
+    let house = House::start(json!({ "dc": 2 })).await;
+    house.double.tell("/settings", json!({ "push": false })).await;
+    // Given up: what the scan granted is looked for and ended.
+    let screen = house.scanned(json!({})).await;
+    assert_eq!(screen.call("POST", "/cancel", None).await.status, 200);
+    let ended = async || (house.double.asked("auth.logOut").await == 1).then_some(());
+    eventually_async("the end of what was granted", READY, ended).await;
+    house.lists(&[]).await;
+    // Left for another way, which the scan makes needless.
+    let mut screen = house.scanned(json!({})).await;
+    screen.say(json!({ "version": screen.version(), "alternative": "phone_code" })).await;
+    connected(&mut screen).await;
+    assert_eq!(house.devices().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_data_centre_that_does_not_answer_to_a_password_costs_nobody_the_scan() {
     let password = json!({ "dc": 2, "password": PASSWORD });
     let house = House::with(password, &[("PROVIDERS__TELEGRAM__CALL_SECONDS", "2")]).await;

@@ -46,9 +46,14 @@ pub fn free_port() -> u16 {
     static LEFT: Mutex<Option<Vec<u16>>> = Mutex::new(None);
     let mut left = LEFT.lock().expect("the list of ports");
     let left = left.get_or_insert_with(|| {
-        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("the range");
-        let range: Vec<u16> = range.split_whitespace().map(|end| end.parse().expect("a port")).collect();
-        let mut ports: Vec<u16> = (10_000..range[0]).chain(range[1]..u16::MAX).collect();
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        let ends: Vec<u16> = range.split_whitespace().filter_map(|end| end.parse().ok()).collect();
+        let (low, high) = (*ends.first().unwrap_or(&32_768), *ends.get(1).unwrap_or(&60_999));
+        let mut ports: Vec<u16> = (10_000..low).chain(high.saturating_add(1)..u16::MAX).collect();
+        // Where the system takes all of them, so do we.
+        if ports.is_empty() {
+            ports = (10_000..u16::MAX).collect();
+        }
         // Two processes that test at once begin at different places.
         let first = std::process::id() as usize * 997 % ports.len();
         ports.rotate_left(first);

@@ -98,7 +98,7 @@ async fn on_a_phone_the_code_to_type_comes_first() {
     walk.press("submit").await;
     walk.until("#live .typed").await;
     walk.see("pairing-code").await;
-    let typed = walk.run("return document.querySelector('#live .typed').innerText").await;
+    let typed = walk.run("return document.querySelector('#live .typed code').innerText").await;
     let typed: String = typed.as_str().expect("a code").split_whitespace().collect();
     house.double.type_code(PHONE, &typed).await.expect("a typed code");
     walk.until(".sign-good").await;

@@ -116,7 +116,7 @@ async fn a_reconnect_names_its_account_and_a_wrong_one_is_named_too() {
         assert_eq!(offered, address(house));
         let other = if house == House::Google { "eve@gmail.com" } else { "eve@work.example" };
         walk.consent(other).await;
-        walk.says(&[other, address(house), "Sign in as"]).await;
+        walk.says(&[other, address(house), "but this link repairs"]).await;
         walk.see(&format!("oauth-wrong-account-{}", slug(house))).await;
         assert!(!walk.has("button[value=\"alternative:choose\"]").await, "it is this account or none");
         walk.press("submit").await;

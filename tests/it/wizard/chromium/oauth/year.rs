@@ -88,7 +88,7 @@ async fn what_breaks_at_its_peer_is_told_mended_in_the_browser_and_the_same_acco
         // Somebody else is named and refused, and may choose again; what they granted is given back.
         let other = if house == House::Google { "eve@gmail.com" } else { "eve@work.example" };
         walk.consent(other).await;
-        walk.says(&[other, address(house), "Sign in as"]).await;
+        walk.says(&[other, address(house), "but this link repairs"]).await;
         walk.press("submit").await;
         walk.consent(address(house)).await;
         walk.says(&["account works again", address(house)]).await;
