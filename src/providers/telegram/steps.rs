@@ -112,8 +112,7 @@ impl Place {
         let mut step = Step::new(StepKind::Qr, "qr", self.title("qr.title"), say("submit.new_code"));
         step.intro = Some(say("qr.intro"));
         step.live = true;
-        // A repair's heading says which account it is for.
-        step.phone_title = self.repairs.is_none().then(|| say("qr.title_phone"));
+        step.phone_title = Some(self.title("qr.title_phone"));
         step.help = vec![Help::new(say("help.scan")), Help::new(say("help.undo"))];
         step.alternatives = vec![way("phone_code", "way.phone_code")];
         step

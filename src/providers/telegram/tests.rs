@@ -70,7 +70,7 @@ fn every_word_that_is_used_exists_and_every_word_that_exists_is_used() {
     // Keys that the code puts together.
     used.extend(Way::ALL.map(|way| format!("code.intro.{}", way.as_str())));
     used.extend(NOTICES.iter().flat_map(|code| [format!("trouble.{code}"), format!("advice.{code}")]));
-    used.extend(["qr.title_repair", "phone.title_repair"].map(str::to_owned));
+    used.extend(["qr.title_repair", "qr.title_phone_repair", "phone.title_repair"].map(str::to_owned));
     let mut codes = BTreeSet::new();
     for file in
         std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers/telegram")).unwrap()

@@ -26,15 +26,17 @@ pub fn say(key: &str) -> Text {
 
 /// A QR code to scan.
 pub fn qr(place: &Place, notice: Option<Notice>) -> Step {
-    let title = match &place.target {
-        Some(target) => say("qr.title_repair").with("account", &target.label),
-        None => say("qr.title"),
+    let (title, phone_title) = match &place.target {
+        Some(target) => (
+            say("qr.title_repair").with("account", &target.label),
+            say("qr.title_phone_repair").with("account", &target.label),
+        ),
+        None => (say("qr.title"), say("qr.title_phone")),
     };
     let mut step = live(StepKind::Qr, QR, title, say("submit.new_code"));
     step.intro = Some(say("link.meaning"));
     step.notice = notice;
-    // A repair's heading says which account it is for.
-    step.phone_title = place.target.is_none().then(|| say("qr.title_phone"));
+    step.phone_title = Some(phone_title);
     step.help =
         help([(IPHONE, say("help.iphone")), (ANDROID, say("help.android")), (None, say("help.terms"))]);
     step.alternatives.push(way(PAIRING_CODE, say("way.pairing_code")));
