@@ -70,6 +70,8 @@ pub async fn run() -> anyhow::Result<()> {
         let figures = vestibule::web::metrics(connect.clone());
         tokio::spawn(async move { axum::serve(listener, figures).await });
     }
+    let trying = connect.clone();
+    tokio::spawn(async move { trying.try_settings().await });
     let service = service(connect, &config, stop.clone())?;
     tracing::info!(listen = %listener.local_addr()?, public_url = config.server.public_url.origin(), "ready");
     tokio::spawn(async move {

@@ -164,6 +164,19 @@ impl Connect {
         Ok(Self { store, marker, catalogue, absent, cx, limits, origin, imports, node, talks })
     }
 
+    /// Has the providers try their settings that ask for it at every start, and logs what is wrong. Nothing waits for it.
+    pub async fn try_settings(&self) {
+        for provider in self.catalogue().iter().filter(|provider| provider.tries_at_start()) {
+            for found in provider.try_settings(&self.cx).await {
+                let (slug, code) = (&provider.about().slug, found.code);
+                match found.fatal {
+                    true => tracing::error!(provider = slug, key = found.key, code, "{}", found.what),
+                    false => tracing::warn!(provider = slug, key = found.key, code, "{}", found.what),
+                }
+            }
+        }
+    }
+
     /// The providers that can be used, in the order they are offered.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue

@@ -110,9 +110,12 @@ impl Checks {
     }
 }
 
+/// No account is left alone for longer, whatever chance adds: some grants end that are not used for some months.
+const LONGEST: Duration = Duration::from_secs(28 * 24 * 3600);
+
 impl Rules {
     fn after(&self, span: Duration) -> Millis {
-        self.now.after(span.mul_f64(0.9 + 0.2 * self.chance))
+        self.now.after(span.mul_f64(0.9 + 0.2 * self.chance).min(LONGEST))
     }
 }
 

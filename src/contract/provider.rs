@@ -360,6 +360,11 @@ pub trait Provider: Send + Sync {
         Ok(())
     }
 
+    /// Whether [`Provider::try_settings`] is worth a call at every start: where nothing else tells before the first person.
+    fn tries_at_start(&self) -> bool {
+        false
+    }
+
     /// Tries the provider's settings against the provider itself, without a person.
     async fn try_settings(&self, _cx: &Context) -> Vec<Finding> {
         Vec::new()

@@ -10,6 +10,8 @@ use crate::kernel::clock::Millis;
 const QUIET: usize = 4;
 /// Up to this length the code bears some dirt; a longer one is large enough.
 const SHORT: usize = 120;
+/// How long a page without scripts stands, in seconds.
+const RELOAD: u64 = 10;
 /// Below this length a code to type is set in groups.
 const TYPED: usize = 12;
 
@@ -36,9 +38,12 @@ pub(super) fn draw(step: &Step, mark: &str, now: Millis) -> Option<Value> {
     })
 }
 
-/// Whether the page has to be loaded again by those without scripts; never where somebody types.
-pub(super) fn reloads(step: &Step) -> bool {
-    step.live && step.fields.is_empty()
+/// After how many seconds the page has to be loaded again by those without scripts, so that no dead code is on show; never
+/// where somebody types.
+pub(super) fn reloads(step: &Step, now: Millis) -> Option<u64> {
+    let ends = step.code.as_ref().and_then(|code| code.expires_at);
+    let left = ends.map_or(RELOAD, |at| at.since(now).as_secs() + 1);
+    (step.live && step.fields.is_empty()).then_some(left.min(RELOAD))
 }
 
 /// A code to type, in groups of four where it is of that length.

@@ -23,8 +23,8 @@ pub(super) struct View<'a> {
     failure: bool,
     /// Whether the page has a form that carries what was typed into the page in another language.
     carries: bool,
-    /// Whether it is loaded again and again where no script runs.
-    reloads: bool,
+    /// After how many seconds it is loaded again where no script runs.
+    reloads: Option<u64>,
 }
 
 impl<'a> View<'a> {
@@ -37,7 +37,7 @@ impl<'a> View<'a> {
             title: String::new(),
             failure: false,
             carries: false,
-            reloads: false,
+            reloads: None,
         };
         match page {
             Page::Welcome(welcome) => view.welcome(welcome),
@@ -121,7 +121,7 @@ impl<'a> View<'a> {
     fn step(&mut self, page: &StepPage<'a>) {
         self.carries = true;
         let step = page.step;
-        self.reloads = live::reloads(step);
+        self.reloads = live::reloads(step, page.now);
         let wrong: Vec<Value> = step
             .fields
             .iter()

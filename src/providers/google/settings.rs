@@ -105,7 +105,7 @@ fn registration(callback: &str, registered: &[String]) -> Option<Finding> {
         registered[0],
         register(callback)
     );
-    Some(finding("config_redirect_swapped", KEY, false, &what))
+    Some(finding("config_redirect_swapped", KEY, true, &what))
 }
 
 /// Whether somebody meant our address: the same host, or the same but for letters, scheme and slashes.

@@ -81,6 +81,13 @@ impl Config {
         let optional = words(section, "optional_scopes", &["calendar", "contacts"]);
         let complete = |name: &str| scopes::complete(name, &base, &graph);
         let wanted = Wanted::new(&required, &optional, SPELLING, complete);
+        let national = base.host_str().is_some_and(|host| CLOUDS[1..].contains(&host));
+        if national && wanted.names().any(|name| name.starts_with(GRAPH)) {
+            let rule = "is the worldwide Graph, which the national cloud of base knows no scopes of; name that cloud’s own: \
+                        https://graph.microsoft.us, https://dod-graph.microsoft.us or \
+                        https://microsoftgraph.chinacloudapi.cn";
+            section.problem("graph_base", rule);
+        }
         let mut services: Vec<_> = wanted.names().map(scopes::service).collect();
         services.dedup();
         if services.len() > 1 {

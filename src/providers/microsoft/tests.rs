@@ -200,6 +200,7 @@ fn settings_that_cannot_work_are_named_and_none_is_repeated() {
         (format!("{client}scopes = ['imap']"), "optional_scopes"),
         (format!("{client}scopes = ['imap', 'mail']\noptional_scopes = []"), "scopes"),
         (format!("{client}base = 'http://login.microsoftonline.com'"), "base"),
+        (format!("{client}base = 'https://login.microsoftonline.us'"), "graph_base"),
     ] {
         let (_, problems) = read(&text);
         assert_eq!(problems.len(), 1, "{text}: {problems:?}");

@@ -130,6 +130,10 @@ impl Provider for Telegram {
         check::sign_out(&self.application, cx, &held.session).await
     }
 
+    fn tries_at_start(&self) -> bool {
+        true
+    }
+
     async fn try_settings(&self, cx: &Context) -> Vec<Finding> {
         settings::findings(&self.application, cx).await
     }

@@ -78,6 +78,10 @@ pub async fn answer(
         Err(refusal) if refusal.is_any(&["PASSWORD_HASH_INVALID", "PASSWORD_INVALID"]) => {
             place.show(Wrong::field("error.password_invalid"))
         }
+        Err(refusal) if refusal.is_banned() => {
+            let at = if place.by_phone() { At::Phone } else { At::Ended };
+            Place { at, ..place }.show(Wrong::notice("phone_banned"))
+        }
         Err(refusal) if refusal.is_signed_out() => again(cx, place),
         Err(refusal) => match refusal.wait() {
             Some(wait) => place.show(Wrong::wait(wait)),

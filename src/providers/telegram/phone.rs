@@ -176,7 +176,7 @@ impl Phone<'_> {
         if refusal.is("PHONE_NUMBER_INVALID") {
             return place.show(Wrong::field("error.phone_invalid"));
         }
-        if refusal.is_any(&["PHONE_NUMBER_BANNED", "USER_DEACTIVATED", "USER_DEACTIVATED_BAN"]) {
+        if refusal.is_banned() {
             return place.show(Wrong::notice("phone_banned"));
         }
         if let Some(wait) = refusal.wait() {
@@ -268,6 +268,7 @@ impl Phone<'_> {
                 place.show(Wrong::notice("code_expired"))
             }
             Err(refusal) if refusal.is("PHONE_NUMBER_UNOCCUPIED") => self.nobody(place),
+            Err(refusal) if refusal.is_banned() => self.not_sent(place, &refusal),
             Err(refusal) if refusal.is_signed_out() || refusal.is("AUTH_RESTART") => {
                 password::again(self.cx, place)
             }

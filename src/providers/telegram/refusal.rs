@@ -74,6 +74,11 @@ impl Refusal {
         matches!(self, Self::KeyLost | Self::Named { code: 401, .. }) && !self.is("SESSION_PASSWORD_NEEDED")
     }
 
+    /// Whether it is Telegram's word about the account: blocked, or deleted.
+    pub fn is_banned(&self) -> bool {
+        self.is_any(&["PHONE_NUMBER_BANNED", "USER_DEACTIVATED", "USER_DEACTIVATED_BAN"])
+    }
+
     /// Whether the connection came to an end, so that another one may do.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Silent("connection_broken" | "connect_refused"))

@@ -66,6 +66,7 @@ pub const NOTICES: &[&str] = &[
     "no_account",
     "code_not_sent",
     "code_unsuitable",
+    "client_outdated",
     "payment_required",
     "code_expired",
     "code_wait",
@@ -81,7 +82,7 @@ impl Place {
     pub fn show(self, wrong: Wrong) -> Result<Next, Trouble> {
         let mut step = match &self.at {
             At::Qr { .. } => self.qr(),
-            At::Ended => self.ended(),
+            At::Ended => self.ended(wrong.notice.is_some()),
             At::Phone => self.ask_phone(),
             At::Code(sent) => self.ask_code(sent),
             At::Password { hint, .. } => self.ask_password(hint.as_deref()),
@@ -118,9 +119,11 @@ impl Place {
         step
     }
 
-    fn ended(&self) -> Step {
-        let mut step = Step::new(StepKind::Form, "ended", say("ended.title"), say("submit.new_code"));
-        step.intro = Some(say("ended.intro"));
+    /// There are no codes: nobody scanned one, or a notice says why.
+    fn ended(&self, refused: bool) -> Step {
+        let title = if refused { say("ended.title_refused") } else { say("ended.title") };
+        let mut step = Step::new(StepKind::Form, "ended", title, say("submit.new_code"));
+        step.intro = (!refused).then(|| say("ended.intro"));
         step.alternatives = vec![way("phone_code", "way.phone_code")];
         step
     }

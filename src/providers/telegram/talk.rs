@@ -216,12 +216,23 @@ async fn run(
                 let unheard = shown && tries == 1 && refusal == Refusal::Silent("timeout");
                 let passes = unheard || refusal.is_broken() || refusal.is("AUTH_RESTART");
                 if !passes || tries >= TRIES {
-                    return Err(refusal.trouble());
+                    return unable(place, &refusal);
                 }
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
+}
+
+/// Why there are no codes, where that has words of its own.
+fn unable(place: Place, refusal: &Refusal) -> Result<Next, Trouble> {
+    let wrong = match refusal.wait() {
+        Some(wait) => Wrong::wait(wait),
+        None if refusal.is_banned() => Wrong::notice("phone_banned"),
+        None if refusal.is("UPDATE_APP_TO_LOGIN") => Wrong::notice("client_outdated"),
+        None => return Err(refusal.trouble()),
+    };
+    Place { at: At::Ended, ..place }.show(wrong)
 }
 
 /// A code to show, or what came of the last one, at whichever data centre the person is.

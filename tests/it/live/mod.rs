@@ -50,12 +50,18 @@ impl House {
 
     /// Links an account and gives its id.
     pub async fn account(&self) -> String {
+        self.linked().await.0
+    }
+
+    /// The same with what its device is called at the service.
+    pub async fn linked(&self) -> (String, String) {
         let link = self.link(json!({ "name": "user_1" })).await;
         let mut screen = Screen::start(&self.app, &link).await;
         let code = code(&mut screen).await;
-        self.double.scan(PHONE, &code).await.expect("a scan");
+        let device = self.double.scan(PHONE, &code).await.expect("a scan");
         until(&mut screen, "an account", |seen| seen["state"] == "connected").await;
-        screen.seen["account"]["id"].as_str().expect("an account").to_owned()
+        let account = screen.seen["account"]["id"].as_str().expect("an account").to_owned();
+        (account, device["jid"].as_str().expect("a device").to_owned())
     }
 }
 

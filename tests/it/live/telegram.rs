@@ -214,13 +214,16 @@ async fn of_two_nodes_one_talks_and_when_it_dies_the_other_shows_a_fresh_code() 
     let (double, schema) = (Telegram::start(KEYS), schema());
     double.account(ADA, json!({ "dc": 2 })).await;
     let (mut first, second) = two_nodes(&double.variables(), &schema.url());
+    // Each asks once at its start.
+    let started = async || (double.asked("auth.exportLoginToken").await == 2).then_some(());
+    eventually_async("the first questions", READY, started).await;
     let link = first.link(json!({ "providers": ["TELEGRAM"] })).await;
     let mut screen = Screen::start(&first, &link).await;
     let shown = code(&mut screen).await;
     // The other node shows the same code, and asks for none.
     let mut beside = screen.moved_to(&second, &link);
     assert_eq!(code(&mut beside).await, shown);
-    assert_eq!(double.asked("auth.exportLoginToken").await, 1);
+    assert_eq!(double.asked("auth.exportLoginToken").await, 3);
     first.kill();
     let fresh = fresh_code(&mut beside, &shown).await;
     double.scan(&fresh, ADA).await;
@@ -283,6 +286,35 @@ async fn a_scan_that_nobody_hears_of_before_the_person_leaves_is_not_forgotten()
     screen.say(json!({ "version": screen.version(), "alternative": "phone_code" })).await;
     connected(&mut screen).await;
     assert_eq!(house.devices().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_application_that_telegram_refuses_is_told_at_the_start() {
+    let options = [("PROVIDERS__TELEGRAM__API_HASH", "f0e1d2c3b4a5968778695a4b3c2d1e0f")];
+    let house = House::with(json!({ "dc": 2 }), &options).await;
+    let told = async || house.app.output().contains("config_api_id_invalid").then_some(());
+    eventually_async("words about it in the log", READY, told).await;
+}
+
+#[tokio::test]
+async fn whoever_has_to_wait_for_a_code_is_told_how_long() {
+    let house = House::start(json!({ "dc": 2 })).await;
+    // The server's own question at its start.
+    let asked = async || (house.double.asked("auth.exportLoginToken").await == 1).then_some(());
+    eventually_async("the first question", READY, asked).await;
+    let flood = json!({ "method": "auth.exportLoginToken", "error": "FLOOD_WAIT_420" });
+    house.double.tell("/failures", flood).await;
+    let mut screen = Screen::start(&house.app, &house.link(json!({})).await).await;
+    until(&mut screen, "words about it", |seen| seen["step"]["name"] == "ended").await;
+    let notice = &screen.seen["step"]["notice"];
+    assert_eq!(
+        (&notice["code"], &notice["advice"]["args"]["n"]),
+        (&json!("rate_limited"), &json!("7")),
+        "{notice}"
+    );
+    // And goes on with the button.
+    screen.say(json!({ "version": screen.version(), "fields": {} })).await;
+    code(&mut screen).await;
 }
 
 #[tokio::test]

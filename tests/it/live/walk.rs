@@ -101,9 +101,16 @@ async fn the_service_is_away_and_whoever_asks_again_later_gets_a_code() {
 }
 
 #[tokio::test]
-async fn a_link_repairs_its_account_in_place_after_the_phone_unlinked_it() {
-    let house = House::start();
-    let account = house.account().await;
+async fn an_account_that_its_phone_unlinked_is_found_broken_and_a_link_repairs_it_in_place() {
+    let house = House::with(&[("CHECKS__PASSWORDS_SECONDS", "2")]);
+    let (account, device) = house.linked().await;
+    house.double.post("/unlink", json!({ "jid": device, "silent": true })).await;
+    let path = format!("/v1/accounts/{account}");
+    eventually_async("the watch's word about it", READY, async || {
+        let seen = house.app.api("GET", &path, None).await.json();
+        (seen["sources"][0]["status"] == "CREDENTIALS" && seen["cause"] == "logged_out").then_some(())
+    })
+    .await;
     let link = house.link(json!({ "type": "reconnect", "reconnect_account": account })).await;
     let mut screen = Screen::start(&house.app, &link).await;
     // Somebody else's phone first.
@@ -114,20 +121,19 @@ async fn a_link_repairs_its_account_in_place_after_the_phone_unlinked_it() {
     house.double.scan(PHONE, &own).await.expect("a scan");
     until(&mut screen, "an account", |seen| seen["state"] == "connected").await;
     assert_eq!(screen.seen["account"]["id"], json!(account));
-    assert_eq!(house.app.accounts().await.len(), 1);
+    let accounts = house.app.accounts().await;
+    assert_eq!((accounts.len(), &accounts[0]["sources"][0]["status"]), (1, &json!("OK")), "{accounts:?}");
 }
 
 #[tokio::test]
 async fn a_deleted_account_is_unlinked_at_the_phone() {
     let house = House::start();
-    let account = house.account().await;
-    let jid = house.double.log("login").await.last().expect("a login")["jid"].clone();
+    let (account, device) = house.linked().await;
+    house.double.device(&device).await.expect("it is linked");
     let reply = house.app.api("DELETE", &format!("/v1/accounts/{account}"), None).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    if let Some(jid) = jid.as_str() {
-        eventually_async("the device's end", READY, async || {
-            house.double.device(jid).await.is_err().then_some(())
-        })
-        .await;
-    }
+    eventually_async("the device's end", READY, async || {
+        house.double.device(&device).await.is_err().then_some(())
+    })
+    .await;
 }

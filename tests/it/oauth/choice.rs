@@ -103,10 +103,13 @@ async fn a_session_for_any_provider_runs_to_its_end_in_the_documented_way() {
 #[tokio::test]
 async fn start_gives_the_provider_s_address_as_json_and_its_cookie_goes_on() {
     let world = World::start().await;
-    for (named, asked, address) in
-        [(None, "gmail", ADA), (Some("gmail"), "gmail", ADA), (Some("microsoft"), "microsoft", BEN)]
-    {
-        let session = world.session(json!({ "provider": named })).await;
+    for (named, asked, address, forced) in [
+        (None, "gmail", ADA, false),
+        (Some("gmail"), "gmail", ADA, false),
+        (Some("microsoft"), "microsoft", BEN, false),
+        (Some("microsoft"), "microsoft", BEN, true),
+    ] {
+        let session = world.session(json!({ "provider": named, "forceConsent": forced })).await;
         let person = Person::new();
         let code = session["code"].as_str().unwrap();
         let state = parameter(session["authUrl"].as_str().unwrap(), "state").unwrap();
@@ -118,6 +121,9 @@ async fn start_gives_the_provider_s_address_as_json_and_its_cookie_goes_on() {
         let away = reply.json()["authUrl"].as_str().unwrap().to_owned();
         assert_eq!(parameter(&away, "login_hint").as_deref(), Some(address), "{away}");
         let house = if asked == "gmail" { House::Google } else { House::Microsoft };
+        // Google is asked for consent every time, as it gives no lasting grant otherwise.
+        let consents = parameter(&away, "prompt").is_some_and(|prompt| prompt.contains("consent"));
+        assert_eq!(consents, forced || house == House::Google, "{away}");
         let identity = crate::parts::identity::Identity::shared(house);
         let back = identity.consent(&away, address, &Choices::default()).await;
         person.open(back.as_str()).await;

@@ -61,12 +61,16 @@ fn killed_at_any_sync(way: (Dialect, House)) {
 
 #[test]
 fn killed_at_any_sync_of_a_sign_in_the_same_person_and_backend_just_go_on() {
-    killed_at_any_sync((Dialect::Postpress, House::Google));
+    for house in HOUSES {
+        killed_at_any_sync((Dialect::Postpress, house));
+    }
 }
 
 #[test]
 fn killed_at_any_sync_of_a_sign_in_riposte_s_person_gets_home_and_its_backend_is_told() {
-    killed_at_any_sync((Dialect::Riposte, House::Microsoft));
+    for house in HOUSES {
+        killed_at_any_sync((Dialect::Riposte, house));
+    }
 }
 
 /// A browser at a server that is killed before each of its requests.
@@ -135,12 +139,16 @@ async fn killed_between_requests(way: (Dialect, House)) {
 
 #[tokio::test]
 async fn killed_between_any_two_requests_of_a_sign_in_nothing_has_to_be_done_twice() {
-    killed_between_requests((Dialect::Postpress, House::Google)).await;
+    for house in HOUSES {
+        killed_between_requests((Dialect::Postpress, house)).await;
+    }
 }
 
 #[tokio::test]
 async fn killed_between_any_two_requests_of_a_sign_in_riposte_s_person_does_nothing_twice() {
-    killed_between_requests((Dialect::Riposte, House::Microsoft)).await;
+    for house in HOUSES {
+        killed_between_requests((Dialect::Riposte, house)).await;
+    }
 }
 
 #[tokio::test]

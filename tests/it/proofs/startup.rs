@@ -107,6 +107,24 @@ fn every_bad_setting_is_named_in_one_go() {
 }
 
 #[test]
+fn a_stand_in_for_a_provider_is_refused_where_people_would_meet_it() {
+    let root = "0a".repeat(32);
+    let stand_in = [
+        ("PROVIDERS__WHATSAPP__ENABLED", "true"),
+        ("PROVIDERS__WHATSAPP__TEST_ENDPOINT", "ws://127.0.0.1:9/ws/chat"),
+        ("PROVIDERS__WHATSAPP__TEST_ROOT", root.as_str()),
+    ];
+    let there = [("PUBLIC_URL", "https://connect.example.com"), ("EGRESS_ALLOW", "")];
+    let said = refused(&App::prepared(&[&stand_in[..], &there].concat()));
+    for key in ["providers.whatsapp.test_endpoint", "providers.whatsapp.test_root"] {
+        assert!(said.contains(key), "{key} is not in: {said}");
+    }
+    assert!(said.contains("for tests only"), "{said}");
+    let mut here = App::prepared(&stand_in);
+    here.run();
+}
+
+#[test]
 fn a_setting_that_is_no_text_is_named_and_not_passed_over() {
     let mut command = Command::new(vestibule());
     command.args(["config", "check"]).env_clear().env("VESTIBULE_PRODUCT_NAME", OsStr::from_bytes(b"\xff"));

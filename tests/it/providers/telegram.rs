@@ -315,7 +315,19 @@ async fn a_data_centre_that_is_silent_or_refuses_is_not_waited_for() {
     }
     double.tell("/failures", json!({ "method": "auth.exportLoginToken", "error": "FLOOD_WAIT_90" })).await;
     let mut person = Person::arrive(&double, Method::Qr, None).await;
-    assert_eq!(person.talk.as_mut().unwrap().next().await.unwrap_err().code, "rate_limited");
+    assert!(person.hear().await.is_none());
+    assert_eq!(person.told(), ("ended", Some("rate_limited")));
+    // Blocked, or too old for Telegram: the same page with other words.
+    for (error, notice) in
+        [("USER_DEACTIVATED_BAN", "phone_banned"), ("UPDATE_APP_TO_LOGIN", "client_outdated")]
+    {
+        double.tell("/failures", json!({ "method": "auth.exportLoginToken", "error": error })).await;
+        person.submit(&[]).await;
+        assert!(person.hear().await.is_none());
+        assert_eq!(person.told(), ("ended", Some(notice)));
+    }
+    person.submit(&[]).await;
+    person.see().await;
 }
 
 #[tokio::test]

@@ -82,6 +82,29 @@ async fn a_code_that_is_renewed_takes_the_place_of_the_one_before() {
 }
 
 #[tokio::test]
+async fn a_page_outlives_its_server_and_shows_the_next_one_s_code() {
+    let mut house = House::start();
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    walk.browser.goto(&house.link(json!({})).await.url).await;
+    walk.press("submit").await;
+    walk.until("#live .qr").await;
+    let first = read(&walk.browser.screenshot("qr-outlived-first").await).expect("a code");
+    house.app.kill();
+    house.app.run();
+    let second = eventually_async("another code", READY, async || {
+        read(&walk.browser.screenshot("qr-outlived").await).filter(|text| *text != first)
+    })
+    .await;
+    assert!(
+        house.double.scan(PHONE, &first).await.is_err(),
+        "what nobody talks about any more links nothing"
+    );
+    house.double.scan(PHONE, &second).await.expect("a scan");
+    walk.until(".sign-good").await;
+    assert_eq!(house.app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
 async fn on_a_phone_the_code_to_type_comes_first() {
     let house = House::start();
     let walk = Walk::start(phone(), "phone-dark").await;

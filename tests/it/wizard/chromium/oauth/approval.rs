@@ -82,11 +82,10 @@ async fn without_scripts_the_button_looks_again() {
     person.says(&["Your Microsoft account is connected"]).await;
 }
 
-#[tokio::test]
-async fn whoever_knows_beforehand_asks_without_being_stopped_and_may_still_go_elsewhere() {
+async fn asked_beforehand(look: Look, name: &str) {
     let place = Place::start(House::Microsoft).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(phone(), "phone-dark").await;
+    let walk = Walk::start(look.clone(), name).await;
     walk.to_provider(&link).await;
     walk.open_session(&place, &link).await;
     walk.press("alternative:approval").await;
@@ -96,4 +95,10 @@ async fn whoever_knows_beforehand_asks_without_being_stopped_and_may_still_go_el
     walk.press("submit").await;
     walk.consent("ben@work.example").await;
     walk.says(&["Your Microsoft account is connected"]).await;
+}
+
+#[tokio::test]
+async fn whoever_knows_beforehand_asks_without_being_stopped_and_may_still_go_elsewhere() {
+    asked_beforehand(desktop(), "desktop-light").await;
+    asked_beforehand(phone(), "phone-dark").await;
 }

@@ -39,10 +39,9 @@ async fn whoever_says_no_without_scripts_may_try_again_too() {
     said_no(Look { javascript: false, ..desktop() }, "desktop-light-plain").await;
 }
 
-#[tokio::test]
-async fn an_emptied_box_is_named_and_the_next_try_goes_through() {
+async fn emptied(look: Look, name: &str) {
     let place = Place::start(House::Google).await;
-    let walk = Walk::start(desktop(), "desktop-light").await;
+    let walk = Walk::start(look.clone(), name).await;
     walk.to_provider(&place.link(json!({})).await).await;
     walk.sign_in(ADA).await;
     walk.until("input[value=\"https://mail.google.com/\"]").await;
@@ -57,10 +56,15 @@ async fn an_emptied_box_is_named_and_the_next_try_goes_through() {
 }
 
 #[tokio::test]
-async fn from_a_page_that_leads_nowhere_the_back_button_leads_to_another_try() {
+async fn an_emptied_box_is_named_and_the_next_try_goes_through() {
+    emptied(desktop(), "desktop-light").await;
+    emptied(phone(), "phone-dark").await;
+}
+
+async fn led_nowhere(look: Look, name: &str) {
     for house in HOUSES {
         let place = Place::start(house).await;
-        let walk = Walk::start(phone(), "phone-dark").await;
+        let walk = Walk::start(look.clone(), name).await;
         place.identity.fault_once(&place.client, "authorize_dead_end").await;
         walk.begin(&place.link(json!({})).await).await;
         walk.until("#detail").await;
@@ -74,10 +78,15 @@ async fn from_a_page_that_leads_nowhere_the_back_button_leads_to_another_try() {
 }
 
 #[tokio::test]
-async fn whoever_stops_at_the_door_is_asked_once_and_nothing_is_connected() {
+async fn from_a_page_that_leads_nowhere_the_back_button_leads_to_another_try() {
+    led_nowhere(desktop(), "desktop-light").await;
+    led_nowhere(phone(), "phone-dark").await;
+}
+
+async fn stopped(look: Look, name: &str) {
     let place = Place::start(House::Google).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(desktop(), "desktop-light").await;
+    let walk = Walk::start(look.clone(), name).await;
     walk.to_provider(&link).await;
     let signing_in = walk.browser.url().await;
     walk.back_home().await;
@@ -95,4 +104,10 @@ async fn whoever_stops_at_the_door_is_asked_once_and_nothing_is_connected() {
     walk.says(&["You stopped connecting"]).await;
     walk.see_status("oauth-after-cancelling", 410).await;
     assert_eq!(accounts(&place.app).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_stops_at_the_door_is_asked_once_and_nothing_is_connected() {
+    stopped(desktop(), "desktop-light").await;
+    stopped(phone(), "phone-dark").await;
 }

@@ -48,11 +48,10 @@ async fn nor_do_they_without_scripts() {
     wander(Look { javascript: false, ..phone() }, "phone-dark-plain").await;
 }
 
-#[tokio::test]
-async fn a_tab_that_was_closed_at_the_provider_is_made_good_by_opening_the_link_again() {
+async fn closed(look: Look, name: &str) {
     let place = Place::start(House::Google).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(phone(), "phone-dark").await;
+    let walk = Walk::start(look.clone(), name).await;
     let client = walk.browser.client();
     walk.to_provider(&link).await;
     let next = client.new_window(true).await.unwrap().handle;
@@ -67,10 +66,15 @@ async fn a_tab_that_was_closed_at_the_provider_is_made_good_by_opening_the_link_
 }
 
 #[tokio::test]
-async fn of_two_tabs_the_later_one_counts_and_the_earlier_one_says_so() {
+async fn a_tab_that_was_closed_at_the_provider_is_made_good_by_opening_the_link_again() {
+    closed(desktop(), "desktop-light").await;
+    closed(phone(), "phone-dark").await;
+}
+
+async fn two_tabs(look: Look, name: &str) {
     let place = Place::start(House::Microsoft).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(desktop(), "desktop-light").await;
+    let walk = Walk::start(look.clone(), name).await;
     let client = walk.browser.client();
     walk.to_provider(&link).await;
     let first = client.window().await.unwrap();
@@ -91,4 +95,10 @@ async fn of_two_tabs_the_later_one_counts_and_the_earlier_one_says_so() {
     walk.press("submit").await;
     walk.says(&["Your Microsoft account is connected"]).await;
     assert_eq!(accounts(&place.app).await, 1);
+}
+
+#[tokio::test]
+async fn of_two_tabs_the_later_one_counts_and_the_earlier_one_says_so() {
+    two_tabs(desktop(), "desktop-light").await;
+    two_tabs(phone(), "phone-dark").await;
 }

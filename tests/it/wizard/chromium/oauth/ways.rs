@@ -100,13 +100,12 @@ async fn a_person_signs_in_without_scripts_on_a_phone_and_is_home() {
     both(Look { javascript: false, dark: false, ..phone() }, "phone-light-plain").await;
 }
 
-#[tokio::test]
-async fn a_reconnect_names_its_account_and_a_wrong_one_is_named_too() {
+async fn reconnected(look: Look, picture: &str) {
     for house in HOUSES {
         let place = Place::start(house).await;
         let account = place.account(&place.link(json!({ "name": "user_1" })).await).await;
         let repair = place.link(json!({ "type": "reconnect", "reconnect_account": account })).await;
-        let walk = Walk::start(phone(), "phone-dark").await;
+        let walk = Walk::start(look.clone(), picture).await;
         walk.browser.goto(&repair.url).await;
         walk.says(&[address(house), name(house)]).await;
         walk.see(&format!("oauth-reconnect-{}", slug(house))).await;
@@ -126,4 +125,10 @@ async fn a_reconnect_names_its_account_and_a_wrong_one_is_named_too() {
         let accounts = place.app.accounts().await;
         assert_eq!((accounts.len(), &accounts[0]["id"]), (1, &json!(account)));
     }
+}
+
+#[tokio::test]
+async fn a_reconnect_names_its_account_and_a_wrong_one_is_named_too() {
+    reconnected(desktop(), "desktop-light").await;
+    reconnected(phone(), "phone-dark").await;
 }
