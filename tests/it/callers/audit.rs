@@ -14,6 +14,8 @@ use crate::steps::Screen;
 
 async fn ask(app: &App, key: &str, account: &str, body: &str) -> Reply {
     let url = app.url(&format!("/v1/accounts/{account}/credentials"));
+    // Lines of one millisecond have no order.
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     send("POST", &url, &[("x-api-key", key)], body.as_bytes()).await
 }
 
