@@ -2,9 +2,9 @@
 //! their code beside them. Run by `cargo xtask bench`; it prints a table and never fails because of a number.
 //!
 //! Each person has begun at WhatsApp or Telegram, whose stand-ins hold as many connections; then each follows their session
-//! over a stream of events as well, as an open page does. What is measured of memory is the server's alone. The time runs from the request that
-//! begins the session to the code, and has the stand-in's own work in it; at Telegram the stand-in knows the keys
-//! already, so that the exchange of keys is not in it.
+//! over a stream of events as well, as an open page does. What is measured of memory is the server's alone. The time runs from
+//! the request that begins the session to the code, and has the stand-in's own work in it; at Telegram the stand-in knows the
+//! keys already, so that the exchange of keys is not in it.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be measured ends the measurement")]
 #![expect(clippy::disallowed_methods, reason = "a page's open connection, not one of the server's")]

@@ -141,6 +141,15 @@ impl Connect {
         Ok(Some((session, attempt, shown)))
     }
 
+    /// The same where nothing else is read.
+    async fn reopen(
+        &self,
+        session: &SessionId,
+        attempt: &AttemptId,
+    ) -> Result<Option<(Session, Attempt, Shown)>> {
+        self.open(session, attempt, &mut self.store.read().await?).await
+    }
+
     /// Takes the conversation and holds it to its end.
     async fn hold_talk(&self, session: &SessionId, attempt: &AttemptId) -> Result<()> {
         let calls = self.store.calls(attempt);
@@ -260,9 +269,7 @@ impl Connect {
 
     /// How the attempt stands now.
     async fn stands(&self, talk: &Talk) -> Result<Stands> {
-        let mut db = self.store.read().await?;
-        let open = self.open(&talk.session.id, &talk.attempt.id, &mut db).await?;
-        drop(db);
+        let open = self.reopen(&talk.session.id, &talk.attempt.id).await?;
         let Some((session, attempt, shown)) = open else { return Ok(Stands::Over) };
         if attempt.is_busy(self.now()) {
             return Ok(Stands::Busy);
@@ -331,11 +338,7 @@ impl Connect {
     async fn settled(&self, talk: &mut Talk) -> Result<Option<(Session, Attempt, Shown)>> {
         loop {
             let (session, attempt) = (&talk.session.id, &talk.attempt.id);
-            let open = at_last(|| async move {
-                let mut db = self.store.read().await?;
-                self.open(session, attempt, &mut db).await
-            });
-            match open.await? {
+            match at_last(|| self.reopen(session, attempt)).await? {
                 // Its holder is heard of, or its hold runs out.
                 Some((_, attempt, _)) if attempt.is_busy(self.now()) => {
                     let _ = timeout(POLL, talk.calls.moved()).await;
@@ -355,9 +358,7 @@ impl Connect {
 
     /// The same for a conversation that is lost.
     async fn break_off(&self, session: &SessionId, attempt: &AttemptId, trouble: &Trouble) -> Result<()> {
-        let mut db = self.store.read().await?;
-        let open = self.open(session, attempt, &mut db).await?;
-        drop(db);
+        let open = self.reopen(session, attempt).await?;
         let ours = |attempt: &Attempt| self.is_ours(attempt) && !attempt.is_busy(self.now());
         let Some((session, attempt, shown)) =
             open.filter(|(_, attempt, shown)| shown.step.live && ours(attempt))

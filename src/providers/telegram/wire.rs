@@ -122,8 +122,8 @@ fn is_prime(number: u64) -> bool {
     let twos = (number - 1).trailing_zeros();
     [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37].into_iter().all(|base| {
         let first = to_the(base, (number - 1) >> twos);
-        let mut squares = std::iter::successors(Some(first), |power| Some(times(*power, *power)));
-        first == 1 || squares.by_ref().take(twos as usize).any(|power| power == number - 1)
+        let squares = std::iter::successors(Some(first), |power| Some(times(*power, *power)));
+        first == 1 || squares.take(twos as usize).any(|power| power == number - 1)
     })
 }
 

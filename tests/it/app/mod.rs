@@ -155,10 +155,7 @@ impl App {
         let mut written = 0;
         eventually("the planned kill", READY, || {
             let key = [("x-api-key", self.key.as_str()), ("content-type", "application/json")];
-            let body = json!({
-                "type": "create", "providers": ["MAIL"], "api_url": self.url("/v1"), "expiresOn": in_an_hour(),
-            });
-            let (url, body) = (self.url("/v1/hosted/accounts/link"), body.to_string());
+            let (url, body) = (self.url("/v1/hosted/accounts/link"), self.usual_link().to_string());
             // It may die of this very request.
             written += u32::from(wait(http::try_send("POST", &url, &key, body.as_bytes())).is_ok());
             assert!(written <= 3, "the plan is past everything that this way writes");
@@ -248,14 +245,19 @@ impl App {
         http::send(method, &self.url(path), &headers, body.as_bytes()).await
     }
 
-    /// Makes a link for a mailbox; `more` is laid over the usual request.
-    pub async fn link(&self, more: Value) -> Link {
-        let mut body = json!({
+    /// The request for a mailbox's link.
+    fn usual_link(&self) -> Value {
+        json!({
             "type": "create",
             "providers": ["MAIL"],
             "api_url": self.url("/v1"),
             "expiresOn": in_an_hour(),
-        });
+        })
+    }
+
+    /// Makes a link for a mailbox; `more` is laid over the usual request.
+    pub async fn link(&self, more: Value) -> Link {
+        let mut body = self.usual_link();
         for (name, value) in more.as_object().expect("an object of fields") {
             body[name] = value.clone();
         }

@@ -85,7 +85,7 @@ async fn without_scripts_the_button_looks_again() {
 async fn asked_beforehand(look: Look, name: &str) {
     let place = Place::start(House::Microsoft).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(look.clone(), name).await;
+    let walk = Walk::start(look, name).await;
     walk.to_provider(&link).await;
     walk.open_session(&place, &link).await;
     walk.press("alternative:approval").await;

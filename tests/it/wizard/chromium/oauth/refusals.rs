@@ -41,7 +41,7 @@ async fn whoever_says_no_without_scripts_may_try_again_too() {
 
 async fn emptied(look: Look, name: &str) {
     let place = Place::start(House::Google).await;
-    let walk = Walk::start(look.clone(), name).await;
+    let walk = Walk::start(look, name).await;
     walk.to_provider(&place.link(json!({})).await).await;
     walk.sign_in(ADA).await;
     walk.until("input[value=\"https://mail.google.com/\"]").await;
@@ -86,7 +86,7 @@ async fn from_a_page_that_leads_nowhere_the_back_button_leads_to_another_try() {
 async fn stopped(look: Look, name: &str) {
     let place = Place::start(House::Google).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(look.clone(), name).await;
+    let walk = Walk::start(look, name).await;
     walk.to_provider(&link).await;
     let signing_in = walk.browser.url().await;
     walk.back_home().await;

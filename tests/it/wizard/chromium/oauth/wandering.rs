@@ -51,7 +51,7 @@ async fn nor_do_they_without_scripts() {
 async fn closed(look: Look, name: &str) {
     let place = Place::start(House::Google).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(look.clone(), name).await;
+    let walk = Walk::start(look, name).await;
     let client = walk.browser.client();
     walk.to_provider(&link).await;
     let next = client.new_window(true).await.unwrap().handle;
@@ -74,7 +74,7 @@ async fn a_tab_that_was_closed_at_the_provider_is_made_good_by_opening_the_link_
 async fn two_tabs(look: Look, name: &str) {
     let place = Place::start(House::Microsoft).await;
     let link = place.link(json!({})).await;
-    let walk = Walk::start(look.clone(), name).await;
+    let walk = Walk::start(look, name).await;
     let client = walk.browser.client();
     walk.to_provider(&link).await;
     let first = client.window().await.unwrap();
