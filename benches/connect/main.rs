@@ -35,7 +35,7 @@ fn main() {
 
 async fn measure() {
     println!(
-        "| sign-in, from the callback to the redirect | whole ms, p50 / p90 | bare client ms, p50 / p90 | ours ms, p50 | aim |"
+        "| sign-in, from the callback to the redirect | whole ms, p50 / p90 | bare client ms, p50 / p90 | ours ms, p50 / p90 | aim |"
     );
     println!("| --- | ---: | ---: | ---: | ---: |");
     for house in HOUSES {
@@ -54,11 +54,12 @@ async fn measure() {
             ours.iter().zip(&bares).map(|(ours, bare)| millis(*ours) - millis(*bare)).collect();
         own.sort_by(f64::total_cmp);
         println!(
-            "| {} | {} | {} | **{:.1}** | 5 |",
+            "| {} | {} | {} | **{:.1}** / {:.1} | 5 |",
             slug(house),
             spread(&mut ours),
             spread(&mut bares),
-            own[own.len() / 2]
+            own[own.len() / 2],
+            own[own.len() * 9 / 10]
         );
     }
 }

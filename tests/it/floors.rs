@@ -66,6 +66,15 @@ const WAYS_OUT: &[&str] = &[
 
 const SQL: &[&str] = &["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE"];
 
+/// What a client says to a provider by these names, and all that it may say: nobody's password, no token by way of a page.
+const FLOWS: &[(&str, &[&str])] = &[
+    ("grant_type", &["authorization_code", "refresh_token", "client_credentials"]),
+    ("response_type", &["code"]),
+    ("response_mode", &["query"]),
+];
+/// How pages talk to other pages, which no sign-in needs.
+const BETWEEN_PAGES: &[&str] = &["postMessage", "window.opener", "BroadcastChannel", "web_message"];
+
 const LINES: usize = 400;
 
 fn floor(room: &str) -> Option<&'static (&'static str, u8, &'static [&'static str])> {
@@ -177,17 +186,54 @@ fn ways_out(sources: &[Source]) -> Vec<String> {
     found
 }
 
+/// Providers are asked in one way, and no page gives what it brought to another one. `scripts` are all other files.
+fn flows(sources: &[Source], scripts: &[(String, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        let strings = source.strings();
+        for pair in strings.windows(2) {
+            let [(line, name), (_, value)] = pair else { continue };
+            let known = FLOWS.iter().find(|(known, _)| known == name);
+            if known.is_some_and(|(_, values)| !values.contains(&value.as_str())) {
+                found.push(format!("{}:{line}: {name} is {value}", source.path));
+            }
+        }
+    }
+    let texts = sources.iter().map(|source| (&source.path, &source.text));
+    for (path, text) in texts.chain(scripts.iter().map(|(path, text)| (path, text))) {
+        for (line, text) in (1..).zip(text.lines()) {
+            if let Some(word) = BETWEEN_PAGES.iter().find(|word| text.contains(**word)) {
+                found.push(format!("{path}:{line}: {word} goes from page to page"));
+            }
+        }
+    }
+    found
+}
+
 /// The sources of the package, without what only its tests compile.
 fn sources() -> Vec<Source> {
     let mut files = Vec::new();
-    walk(Path::new(ROOT), "src", &mut files);
+    walk(Path::new(ROOT), "src", &["rs"], &mut files);
     assert!(files.len() > 30, "the sources are not where they are looked for");
     source::product(files)
 }
 
+/// What browsers are sent.
+fn scripts() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in ["assets", "templates"] {
+        walk(Path::new(ROOT), folder, &["js", "html"], &mut files);
+    }
+    assert!(
+        files.iter().any(|(path, _)| path.ends_with(".js")),
+        "the scripts are not where they are looked for"
+    );
+    files
+}
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn walk(root: &Path, folder: &str, files: &mut Vec<(String, String)>) {
+fn walk(root: &Path, folder: &str, endings: &[&str], files: &mut Vec<(String, String)>) {
     let mut entries: Vec<_> = std::fs::read_dir(root.join(folder))
         .expect("a folder")
         .map(|entry| entry.expect("an entry"))
@@ -196,8 +242,8 @@ fn walk(root: &Path, folder: &str, files: &mut Vec<(String, String)>) {
     for entry in entries {
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
         if entry.file_type().expect("its type").is_dir() {
-            walk(root, &path, files);
-        } else if path.ends_with(".rs") {
+            walk(root, &path, endings, files);
+        } else if path.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending)) {
             let text = std::fs::read_to_string(root.join(&path)).expect("a source file");
             files.push((path, text));
         }
@@ -250,4 +296,9 @@ fn sql_stands_in_the_store_only() {
 #[test]
 fn one_connector_opens_every_outgoing_connection() {
     clean(&ways_out(&sources()));
+}
+
+#[test]
+fn providers_are_asked_for_codes_only_and_no_page_talks_to_another() {
+    clean(&flows(&sources(), &scripts()));
 }

@@ -1,9 +1,11 @@
 //! What the fuzz targets call: the parsers of what a stranger may send, and what must hold of them.
 
 use crate::certificate::check;
-use crate::curve::KeyPair;
+use crate::curve::{KeyPair, Public};
 use crate::frame::{Frames, frame};
+use crate::proto::{Certificate, CertificateChain, CertificateDetails};
 use crate::{WHATSAPP_ROOT, node};
+use prost::Message;
 
 /// Frames in pieces whose lengths the first byte says: none is longer than allowed, and all that comes out went in.
 pub fn frames(data: &[u8]) {
@@ -42,9 +44,38 @@ pub fn nodes(data: &[u8]) {
     }
 }
 
-/// A chain: nobody's is believed, for whatever key.
+/// A chain. As it came, it is nobody's and never believed, for whatever key. Signed by us, so that what lies behind the
+/// signatures is read too, it is believed under our root alone, for the key in its leaf alone, and only where the key in
+/// its intermediate signed the leaf. The first byte says which of these is to be so, the second where the leaf begins.
 pub fn certificates(data: &[u8]) {
-    let shown = data.first_chunk::<32>().copied().unwrap_or_default();
-    assert!(check(data, &WHATSAPP_ROOT, &shown).is_err());
-    assert!(check(data, KeyPair::from_private(&[9; 32]).public(), &shown).is_err());
+    let (root, middle) = (KeyPair::from_private(&[9; 32]), KeyPair::from_private(&[8; 32]));
+    let raw = data.first_chunk::<32>().copied().unwrap_or_default();
+    assert!(check(data, &WHATSAPP_ROOT, &raw).is_err());
+    assert!(check(data, root.public(), &raw).is_err());
+
+    let Some(([wanted, cut], rest)) = data.split_first_chunk() else { return };
+    let (upper, lower) = rest.split_at(usize::from(*cut).min(rest.len()));
+    // A key that comes last is the one that counts.
+    let with_key = |details: &[u8], key: &Public, wanted: bool| {
+        let key = CertificateDetails { key: Some(key.to_vec()), ..Default::default() }.encode_to_vec();
+        [details, if wanted { &key } else { &[] }].concat()
+    };
+    let shown = *root.public();
+    let upper = with_key(upper, middle.public(), wanted & 1 != 0);
+    let lower = with_key(lower, &shown, wanted & 2 != 0);
+    let signs_leaf = if wanted & 4 == 0 { &middle } else { &root };
+    let holds = |details: &[u8], key: &Public| {
+        CertificateDetails::decode(details).is_ok_and(|found| found.key.as_deref() == Some(key))
+    };
+    let is_whole = holds(&upper, signs_leaf.public()) && holds(&lower, &shown);
+    let sign = |by: &KeyPair, details: Vec<u8>| {
+        Some(Certificate { signature: Some(by.sign(&details).to_vec()), details: Some(details) })
+    };
+    let chain = CertificateChain { leaf: sign(signs_leaf, lower), intermediate: sign(&root, upper) };
+    let chain = chain.encode_to_vec();
+    assert!(check(&chain, &WHATSAPP_ROOT, &shown).is_err());
+    assert!(check(&chain, middle.public(), &shown).is_err());
+    if let Ok(found) = check(&chain, root.public(), &shown) {
+        assert!(is_whole && found.key == shown);
+    }
 }

@@ -7,10 +7,10 @@ export const FAULTS = new Set([
   'id_token_alg_none', 'id_token_hs256_secret', 'id_token_hs256_public_key', 'id_token_expired',
   'id_token_iat_future', 'id_token_nbf_future', 'id_token_no_sub', 'id_token_empty_sub',
   // Microsoft's alone.
-  'id_token_wrong_tid', 'id_token_no_tid', 'id_token_tid_no_guid', 'id_token_foreign_key',
+  'id_token_wrong_tid', 'id_token_no_tid', 'id_token_tid_no_guid', 'id_token_of_tenant', 'id_token_foreign_key',
   // The endpoints.
   'userinfo_other_sub', 'userinfo_401', 'userinfo_500',
-  'token_400', 'token_401', 'token_500', 'token_503', 'token_html', 'token_huge', 'token_hang', 'token_cut',
+  'token_400', 'token_401', 'token_500', 'token_503', 'token_html', 'token_huge', 'token_hang', 'token_cut', 'token_moved',
   'token_lost', 'token_no_refresh_token', 'token_fewer_scopes', 'token_no_token_type', 'token_no_expires_in',
   'keys_500', 'keys_hang', 'keys_empty',
   // Google's alone.
@@ -66,7 +66,8 @@ export function cut(ctx) {
 export async function beforeToken(ctx, faults, client) {
   const hang = faults.take('token_hang', client);
   if (hang) await wait(hang.value ?? 30);
-  const names = ['token_400', 'token_401', 'token_500', 'token_503', 'token_html', 'token_huge', 'token_cut'];
+  const names = ['token_400', 'token_401', 'token_500', 'token_503', 'token_html', 'token_huge', 'token_cut',
+    'token_moved'];
   const found = faults.takeAny(names, client);
   switch (found?.fault) {
     case undefined:
@@ -91,6 +92,10 @@ export async function beforeToken(ctx, faults, client) {
     case 'token_html':
       ctx.type = 'html';
       ctx.body = '<!doctype html><link rel="icon" href="data:,"><title>Sign in</title><p>A page, where nobody expected one.</p>';
+      return true;
+    case 'token_moved':
+      ctx.status = 307;
+      ctx.set('location', found.value);
       return true;
     case 'token_huge':
       ctx.type = 'json';

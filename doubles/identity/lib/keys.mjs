@@ -110,8 +110,13 @@ function bend(claims, faults, client) {
       claims.iss = claims.iss.replace(claims.tid, 'not-a-guid');
       claims.tid = 'not-a-guid';
     },
+    id_token_of_tenant: (tenant) => {
+      claims.iss = claims.iss.replace(claims.tid, tenant);
+      claims.tid = tenant;
+    },
   };
   for (const [fault, change] of Object.entries(bends)) {
-    if (faults.take(fault, client)) change();
+    const taken = faults.take(fault, client);
+    if (taken) change(taken.value);
   }
 }

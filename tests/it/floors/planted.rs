@@ -1,7 +1,7 @@
 //! Each rule against a violation planted for it: a rule that cannot fail proves nothing.
 
 use super::source::{Source, product};
-use super::{lengths, names, openings, papers, rooms, statements, strangers, ways_out};
+use super::{flows, lengths, names, openings, papers, rooms, statements, strangers, ways_out};
 
 fn one(path: &str, text: &str) -> Vec<Source> {
     product(vec![(path.to_owned(), text.to_owned())])
@@ -123,6 +123,22 @@ fn a_connection_past_the_connector_is_found() {
         assert_eq!(at(&ways_out(&one("src/workers/a.rs", &text))), ["src/workers/a.rs:2"], "{way}");
         assert!(ways_out(&one("src/kernel/egress/mod.rs", &text)).is_empty());
     }
+}
+
+#[test]
+fn another_way_to_ask_a_provider_is_found() {
+    for asked in [r#"("grant_type", "password")"#, r#"("response_type", "code id_token")"#] {
+        let text = format!("//! X.\nconst A: [(&str, &str); 1] = [{asked}];");
+        assert_eq!(
+            at(&flows(&one("src/providers/a/b.rs", &text), &[])),
+            ["src/providers/a/b.rs:2"],
+            "{asked}"
+        );
+    }
+    let fine = "//! X.\nconst A: (&str, &str) = (\"grant_type\", \"refresh_token\");";
+    assert!(flows(&one("src/providers/a/b.rs", fine), &[]).is_empty());
+    let script = [("assets/a.js".to_owned(), "'use strict';\nwindow.opener.postMessage(1);".to_owned())];
+    assert_eq!(at(&flows(&[], &script)), ["assets/a.js:2"]);
 }
 
 #[test]

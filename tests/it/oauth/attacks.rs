@@ -5,11 +5,12 @@ use serde_json::json;
 use url::Url;
 
 use super::walk::codes;
-use super::{Place, leaves_for, parameter};
+use super::{HOUSES, Place, leaves_for, parameter, set_up};
 use crate::app::App;
 use crate::app::http::send;
 use crate::app::person::Person;
 use crate::parts::identity::House;
+use crate::parts::sink::Sink;
 use crate::proofs::walk::succeeded;
 
 /// A return that waits for its browser, and where it waits: it came by a way that has no cookie, as another host does.
@@ -203,4 +204,65 @@ async fn an_approval_that_is_made_up_or_endless_changes_nothing() {
     assert_eq!(seen.reply.status, 404);
     let end = person.open(place.consent(&leaving).await.as_str()).await;
     assert!(succeeded(&end), "{}", end.text());
+}
+
+/// A secret is for the one that it was registered with: not for whoever answers in their place, nor for where they point.
+#[tokio::test]
+async fn secrets_go_to_a_provider_whose_certificate_holds_and_follow_no_redirect() {
+    for house in HOUSES {
+        let (place, elsewhere) = (Place::start(house).await, Sink::start());
+        let person = Person::new();
+        let back = place.consent(&person.begin(&place.link(json!({})).await).await).await;
+        place.identity.fault(&place.client, "token_moved", elsewhere.url("/token"), true).await;
+        let page = person.open(back.as_str()).await;
+        assert!(page.has("#notice") && page.has("button[value=submit]"), "{}", page.text());
+        assert_eq!(place.identity.log(&place.client, "token").await.len(), 1);
+        assert!(elsewhere.calls().is_empty(), "it followed: {:?}", elsewhere.calls());
+
+        let mut app = App::prepared(&[]);
+        let (identity, client) = set_up(&mut app, house, json!({})).await;
+        app.set("EXTRA_CA_FILE", "");
+        app.run();
+        let place = Place { app, house, identity, client };
+        let back = place.consent(&person.begin(&place.link(json!({})).await).await).await;
+        let page = person.open(back.as_str()).await;
+        assert!(page.has("#notice") && page.has("button[value=submit]"), "{}", page.text());
+        assert!(place.identity.log(&place.client, "token").await.is_empty(), "nobody vouches for it");
+        assert!(place.app.accounts().await.is_empty());
+    }
+}
+
+/// Where people sign in no other site may read or ask, and there is nothing here that gives out tokens of ours.
+#[tokio::test]
+async fn no_other_origin_reads_a_sign_in_and_nothing_here_gives_out_tokens() {
+    let place = Place::start(House::Google).await;
+    let person = Person::new();
+    let link = place.link(json!({})).await;
+    let leaving = person.begin(&link).await;
+    let back = place.consent(&leaving).await;
+    let here = place.app.url(&format!("/wizard/{}", link.id));
+    let consent = place.app.url("/providers/microsoft/admin-consent?admin_consent=True&state=a");
+    let foreign = [("origin", "https://evil.example"), ("access-control-request-method", "GET")];
+    for url in [back.as_str(), &link.url, &here, &format!("{here}/leave"), &consent] {
+        for method in ["OPTIONS", "GET"] {
+            let reply = Person::new().send(method, url, &foreign, b"").await.expect("an answer");
+            let told: Vec<_> =
+                reply.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
+            assert!(told.is_empty(), "{method} {url}: {told:?}");
+        }
+    }
+    for path in [
+        "/token",
+        "/oauth/token",
+        "/oauth2/token",
+        "/authorize",
+        "/oauth/authorize",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+    ] {
+        for method in ["GET", "POST"] {
+            let reply = place.app.api(method, path, None).await;
+            assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text());
+        }
+    }
 }

@@ -218,24 +218,37 @@ async fn a_deleted_account_s_grant_is_ended_unless_another_one_uses_it() {
 async fn dovecot_takes_a_backend_s_token_and_no_forged_one() {
     use crate::parts::certs::Leaf;
     use crate::parts::dovecot::Dovecot;
-    let place = Place::start(House::Google).await;
-    let account = place.account(&place.link(json!({})).await).await;
-    let body = place.credentials(&account, json!({})).await.json();
-    let scope = "https://mail.google.com/";
-    let ca = crate::parts::identity::shared_ca();
-    let dovecot = Dovecot::start_with_tokens(ca, Leaf::Good, &[], place.identity, scope);
-    let login = body["credentials"]["login"].as_str().unwrap();
-    dovecot.welcome(login);
-    dovecot.welcome("eve@gmail.com");
-    let right = token(&body).to_owned();
-    assert!(dovecot.takes_token(ca, login, &right), "the token we hand out");
-    assert!(!dovecot.takes_token(ca, login, &format!("{right}x")), "a forged one");
-    assert!(!dovecot.takes_token(ca, "eve@gmail.com", &right), "somebody else's mailbox");
-    // What was deleted is ended at the provider, and opens nothing any more.
-    let reply = place.app.api("DELETE", &format!("/v1/accounts/{account}"), None).await;
-    assert_eq!(reply.status, 200);
-    eventually_async("the token is void", READY, async || {
-        (!dovecot.takes_token(ca, login, &right)).then_some(())
-    })
-    .await;
+    let for_mail = [("PROVIDERS__MICROSOFT__SCOPES", "imap"), ("PROVIDERS__MICROSOFT__OPTIONAL_SCOPES", "")];
+    for (house, settings, scope, eve) in [
+        (House::Google, &[][..], "https://mail.google.com/", "eve@gmail.com"),
+        (House::Microsoft, &for_mail, "https://outlook.office.com/IMAP.AccessAsUser.All", "eve@work.example"),
+    ] {
+        let place = Place::with(house, settings, json!({})).await;
+        let account = place.account(&place.link(json!({})).await).await;
+        let body = place.credentials(&account, json!({})).await.json();
+        let mail = &body["credentials"]["mail"];
+        assert_eq!(mail["mechanism"], "XOAUTH2", "{body}");
+        let ca = crate::parts::identity::shared_ca();
+        let dovecot = Dovecot::start_with_tokens(ca, Leaf::Good, &[], place.identity, scope);
+        let login = body["credentials"]["login"].as_str().unwrap();
+        dovecot.welcome(login);
+        dovecot.welcome(eve);
+        let right = token(&body).to_owned();
+        assert!(dovecot.takes_token(ca, login, &right), "the token we hand out");
+        assert!(!dovecot.takes_token(ca, login, &format!("{right}x")), "a forged one");
+        assert!(!dovecot.takes_token(ca, eve, &right), "somebody else's mailbox");
+        let renewed = place.credentials(&account, json!({ "refresh": true })).await.json();
+        assert!(dovecot.takes_token(ca, login, token(&renewed)), "the one after it");
+        if house == House::Microsoft {
+            // Nothing ends a grant at Microsoft but the person, so that its tokens run out by themselves.
+            continue;
+        }
+        // What was deleted is ended at the provider, and opens nothing any more.
+        let reply = place.app.api("DELETE", &format!("/v1/accounts/{account}"), None).await;
+        assert_eq!(reply.status, 200);
+        eventually_async("the token is void", READY, async || {
+            (!dovecot.takes_token(ca, login, &right)).then_some(())
+        })
+        .await;
+    }
 }

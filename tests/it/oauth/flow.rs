@@ -23,6 +23,11 @@ async fn a_person_signs_in_at_the_provider_and_the_backend_hears_of_it() {
         for (name, value) in [("response_type", "code"), ("code_challenge_method", "S256")] {
             assert_eq!(parameter(&url, name).as_deref(), Some(value), "{url}");
         }
+        // What is not asked for needs no looking at in the token.
+        for none in ["max_age", "acr_values", "claims", "web_message_uri"] {
+            assert_eq!(parameter(&url, none), None, "{url}");
+        }
+        assert!(parameter(&url, "response_mode").is_none_or(|mode| mode == "query"), "{url}");
         let callback = place.app.url(&format!("/providers/{}/callback", slug(house)));
         assert_eq!(parameter(&url, "redirect_uri"), Some(callback));
         for fresh in ["state", "nonce", "code_challenge"] {

@@ -74,24 +74,24 @@ fn killed_at_any_sync_of_a_sign_in_riposte_s_person_gets_home_and_its_backend_is
 }
 
 /// A browser at a server that is killed before each of its requests.
-struct Unlucky {
-    person: Person,
-    app: App,
+pub struct Unlucky<'a> {
+    pub person: Person,
+    pub app: &'a mut App,
 }
 
-impl Unlucky {
+impl Unlucky<'_> {
     fn again(&mut self) {
         self.app.kill();
         self.app.run();
     }
 
-    async fn open(&mut self, url: &str) -> Seen {
+    pub async fn open(&mut self, url: &str) -> Seen {
         self.again();
         let reply = self.person.send("GET", url, &[], b"").await.unwrap();
         self.follow(url, reply).await
     }
 
-    async fn submit(&mut self, from: &Seen, sheet: &Sheet) -> Seen {
+    pub async fn submit(&mut self, from: &Seen, sheet: &Sheet) -> Seen {
         self.again();
         let url = Url::parse(&from.url).unwrap().join(&sheet.action).unwrap().to_string();
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&sheet.fields).finish();
@@ -115,9 +115,9 @@ impl Unlucky {
 async fn killed_between_requests(way: (Dialect, House)) {
     let (dialect, house) = way;
     let sink = Sink::start();
-    let Place { app, identity, client, .. } = Place::start(house).await;
+    let Place { mut app, identity, client, .. } = Place::start(house).await;
     let link = ask_link(way, &app.url(""), app.key(), &sink.url("/told"), &mut || ()).await;
-    let mut browser = Unlucky { person: Person::new(), app };
+    let mut browser = Unlucky { person: Person::new(), app: &mut app };
     let welcome = browser.open(&link.url).await;
     let mut sheet = welcome.sheet();
     if dialect == Dialect::Riposte {
@@ -133,7 +133,7 @@ async fn killed_between_requests(way: (Dialect, House)) {
     let again = browser.open(&link.url).await;
     assert!(arrived(&again), "{}", again.text());
     let told = sink.wait_for(1, READY).await;
-    assert_once(dialect, &browser.app, &link, &again, &told).await;
+    assert_once(dialect, browser.app, &link, &again, &told).await;
     assert_eq!(codes(identity, &client).await, 1, "no kill between requests costs a second sign-in");
 }
 

@@ -4,6 +4,7 @@
 pub mod attacks;
 pub mod choice;
 mod credentials;
+mod detours;
 mod flow;
 pub mod kills;
 mod late;
@@ -13,6 +14,7 @@ mod releases;
 mod renewals;
 mod secrets;
 mod settings;
+mod tenants;
 pub mod walk;
 
 pub use crate::app::signing::{

@@ -2,6 +2,8 @@
 //! provider or a mixed-up browser brings back.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use url::Url;
 
 use super::{HOUSES, Place, leaves_for, parameter};
@@ -169,56 +171,72 @@ async fn a_provider_that_does_not_answer_is_nobody_s_fault() {
     }
 }
 
-/// What comes to the callback, and with it what must not be taken for it.
+/// What comes to the callback, and with it what must not be taken for it: each refused with a code of its own, in the log
+/// where no session is known to be meant.
 #[tokio::test]
 async fn states_that_are_swapped_repeated_stale_or_made_up_exchange_nothing() {
-    let place = Place::start(House::Google).await;
-    let (one, two) = (place.link(json!({})).await, place.link(json!({})).await);
-    let (ada, eve) = (Person::new(), Person::new());
-    let (hers, theirs) = (ada.begin(&one).await, eve.begin(&two).await);
-    let back = place.consent(&hers).await;
-    let exchanged = async || place.identity.log(&place.client, "token").await.len();
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        let (one, two) = (place.link(json!({})).await, place.link(json!({})).await);
+        let (ada, eve) = (Person::new(), Person::new());
+        let (hers, theirs) = (ada.begin(&one).await, eve.begin(&two).await);
+        let back = place.consent(&hers).await;
 
-    // Eve puts Ada's code under her own state: the verifier is another one.
-    let mut swapped = back.clone();
-    let state = parameter(&leaves_for(&theirs), "state").unwrap();
-    replace(&mut swapped, "state", &state);
-    let page = eve.open(swapped.as_str()).await;
-    assert_eq!(page.reply.status, 200, "{}", page.text());
-    assert!(page.has("#notice"), "{}", page.text());
-    // Ada's own sign-in was not touched by it.
-    let end = ada.open(back.as_str()).await;
-    assert!(succeeded(&end), "{}", end.text());
+        // Eve puts Ada's code under her own state: the verifier is another one.
+        let mut swapped = back.clone();
+        let state = parameter(&leaves_for(&theirs), "state").unwrap();
+        replace(&mut swapped, "state", &state);
+        let page = eve.open(swapped.as_str()).await;
+        assert_eq!(page.reply.status, 200, "{}", page.text());
+        assert!(page.has("#notice"), "{}", page.text());
+        // Google says of a wrong verifier what it says of a code that is over.
+        let code = if house == House::Google { "sign_in_expired" } else { "pkce_mismatch" };
+        assert_eq!(cause(&place, &two).await, code, "{house:?}");
+        // Ada's own sign-in was not touched by it.
+        let end = ada.open(back.as_str()).await;
+        assert!(succeeded(&end), "{}", end.text());
 
-    let before = exchanged().await;
-    for (name, value, status) in [
-        ("state", "x".repeat(43).as_str(), 404),
-        ("state", "", 400),
-        ("code", "", 400),
-        ("pad", "p".repeat(20_000).as_str(), 400),
-    ] {
-        let mut wrong = back.clone();
-        replace(&mut wrong, name, value);
-        let page = Person::new().open(wrong.as_str()).await;
-        assert_eq!(page.reply.status, status, "{name}={:.10}: {}", value, page.text());
+        let asked = async || place.identity.log(&place.client, "token").await.len();
+        let before = asked().await;
+        let logged = |code: &str| {
+            let line = format!("cause=\"{code}\"");
+            place.app.output().lines().filter(|said| said.contains(&line)).count()
+        };
+        let mut doubles = logged("callback_repeated");
+        for doubled in ["state=a", "code=b", "iss=c&iss=d"] {
+            let page = ada.open(&format!("{back}&{doubled}")).await;
+            assert_eq!(page.reply.status, 400, "{doubled}");
+            doubles += 1;
+            assert_eq!(logged("callback_repeated"), doubles, "{doubled}");
+        }
+        for (name, value, status, code) in [
+            ("state", "x".repeat(43), 404, "state_unknown"),
+            ("state", String::new(), 400, "callback_stateless"),
+            ("code", String::new(), 400, "callback_empty"),
+            ("pad", "p".repeat(20_000), 400, "callback_too_long"),
+        ] {
+            let mut wrong = back.clone();
+            replace(&mut wrong, name, &value);
+            let page = Person::new().open(wrong.as_str()).await;
+            assert_eq!(page.reply.status, status, "{name}={value:.10}: {}", page.text());
+            assert_eq!(logged(code), 1, "{name}={value:.10}");
+        }
+        let page = ada.open(&format!("{back}&note=%ff%fe")).await;
+        assert_eq!((page.reply.status, logged("callback_encoding")), (400, 1));
+        // So much is no request at all: it is not even read.
+        assert_eq!(status_of(&format!("{back}&big={}", "x".repeat(1 << 20))).await, "414");
+        // Another provider's callback is none of this state's.
+        let third = place.link(json!({})).await;
+        let mixed = place.consent(&ada.begin(&third).await).await;
+        let (own, other) = match house {
+            House::Google => ("/providers/google/", "/providers/microsoft/"),
+            House::Microsoft => ("/providers/microsoft/", "/providers/google/"),
+        };
+        assert_eq!(ada.open(&mixed.as_str().replace(own, other)).await.reply.status, 404);
+        assert_eq!(logged("callback_other_provider"), 1);
+        assert_eq!(asked().await, before, "{house:?}");
+        assert_eq!(place.app.accounts().await.len(), 1);
     }
-    for doubled in ["state=a", "code=b", "iss=c"] {
-        let page = ada.open(&format!("{back}&{doubled}")).await;
-        assert_eq!(page.reply.status, 400, "{doubled}");
-    }
-    let page = ada.open(&format!("{back}&note=%ff%fe")).await;
-    assert_eq!(page.reply.status, 400);
-    let megabyte = format!("{back}&big={}", "x".repeat(1 << 20));
-    let reply = ada.send("GET", &megabyte, &[], b"").await;
-    assert!(reply.is_err() || reply.is_ok_and(|reply| reply.status >= 400));
-    // Another provider's callback is none of this state's.
-    let third = place.link(json!({})).await;
-    let leaving = ada.begin(&third).await;
-    let mixed = place.consent(&leaving).await;
-    let other = mixed.as_str().replace("/providers/google/", "/providers/microsoft/");
-    assert_eq!(ada.open(&other).await.reply.status, 404);
-    assert_eq!(exchanged().await, before);
-    assert_eq!(place.app.accounts().await.len(), 1);
 }
 
 /// The state is a fresh one and the thief's own; only the code is somebody else's, and was redeemed.
@@ -278,4 +296,21 @@ fn replace(url: &mut Url, name: &str, value: &str) {
     let pairs: Vec<(String, String)> =
         url.query_pairs().into_owned().filter(|(known, _)| known != name).collect();
     url.query_pairs_mut().clear().extend_pairs(pairs).append_pair(name, value);
+}
+
+/// The status of the answer to an address that is longer than clients send.
+async fn status_of(url: &str) -> String {
+    let url = Url::parse(url).expect("an address");
+    let host = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
+    let mut wire = TcpStream::connect(&host).await.expect("a connection");
+    let path = &url[url::Position::BeforePath..];
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    // It may stop listening before it has heard everything.
+    let (mut answer, mut told) = wire.split();
+    let (_, answered) = tokio::join!(told.write_all(head.as_bytes()), async {
+        let mut first = [0; 12];
+        answer.read_exact(&mut first).await.expect("an answer");
+        String::from_utf8_lossy(&first[9..]).into_owned()
+    });
+    answered
 }

@@ -120,6 +120,15 @@ async fn id_tokens_are_wrong_in_every_way_that_can_be_asked_for() {
             };
             assert!(bent, "{house:?} {fault}: {head} {claims}");
         }
+        if house == House::Microsoft {
+            let tenant = app.identity.tenant("contoso.example").await;
+            assert_ne!(good_claims["tid"], tenant);
+            app.identity.fault(&app.client, "id_token_of_tenant", tenant.as_str(), true).await;
+            let tokens = app.tokens(asked, ANN).await;
+            let claims = part(&tokens["id_token"], 1);
+            assert!(claims["tid"] == tenant && claims["iss"].as_str().unwrap().contains(&tenant), "{claims}");
+            assert_eq!(signers(&keys, tokens["id_token"].as_str().unwrap()).len(), 1);
+        }
         app.identity.fault_once(&app.client, "id_token_missing").await;
         assert!(app.tokens(asked, ANN).await["id_token"].is_null());
         // All of them were meant once.
