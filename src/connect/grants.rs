@@ -109,7 +109,16 @@ impl Connect {
             let (held, looked) = match turns::turn(read.hold.as_ref(), unchanged) {
                 _ if in_vain => (false, Looked::Silent(Trouble { code: "no_answer", actor: Actor::Nobody })),
                 Turn::Wait => (true, Looked::NotAsked),
-                Turn::Take { interrupted } => (false, self.renew(read, interrupted).await?),
+                // Nobody who gives no answer is run over by backends that ask again and again.
+                Turn::Take { .. } if !self.peers.admits_one(&account.watch.lane, id) => {
+                    (false, Looked::Silent(Trouble { code: "no_answer", actor: Actor::Nobody }))
+                }
+                Turn::Take { interrupted } => {
+                    let lane = account.watch.lane.clone();
+                    let looked = self.renew(read, interrupted).await?;
+                    self.peers.noted_besides(&lane, id, &looked);
+                    (false, looked)
+                }
             };
             let code = match looked {
                 Looked::Silent(trouble) => trouble.code,

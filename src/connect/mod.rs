@@ -20,6 +20,7 @@ mod handouts;
 mod import;
 mod keys;
 mod looks;
+mod peers;
 mod recognise;
 mod releases;
 mod repeats;
@@ -52,6 +53,7 @@ pub use handouts::Fate;
 pub use import::{Import, ImportedAccount, Replying};
 pub use keys::{AUDIT, CREDENTIALS, MANAGE, NewKey};
 pub use looks::Looked;
+pub use peers::Peers;
 pub use repeats::{Once, Repeat, Turn};
 pub use returns::Landing;
 pub use secrets::{KeyStatus, KeyTrouble, Progress};
@@ -141,6 +143,8 @@ pub struct Connect {
     /// This process, where conversations are held.
     node: NodeId,
     talks: Talks,
+    /// Whom it asks about accounts.
+    peers: Arc<Peers>,
 }
 
 impl Connect {
@@ -161,7 +165,8 @@ impl Connect {
         let imports = Arc::new(Semaphore::new(import::AT_ONCE));
         let node = NodeId::new(cx.clock.now(), &cx.random);
         let talks = Talks::default();
-        Ok(Self { store, marker, catalogue, absent, cx, limits, origin, imports, node, talks })
+        let peers = Arc::default();
+        Ok(Self { store, marker, catalogue, absent, cx, limits, origin, imports, node, talks, peers })
     }
 
     /// Has the providers try their settings that ask for it at every start, and logs what is wrong. Nothing waits for it.
@@ -180,6 +185,11 @@ impl Connect {
     /// The providers that can be used, in the order they are offered.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// Whom this node asks about accounts.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// This process among the nodes.

@@ -30,6 +30,8 @@ struct Peer {
     since: Instant,
     /// Until when it is left alone, and for how long that is.
     open: Option<(Instant, Duration)>,
+    /// When somebody who waits for the answer was let through all the same.
+    tried: Option<Instant>,
 }
 
 /// The breakers of one node.
@@ -44,6 +46,21 @@ impl Breakers {
             Some((until, _)) if now < until => 0,
             // Few, but more than one: a single account may have trouble of its own.
             Some(_) => places.div_ceil(4),
+        }
+    }
+
+    /// Whether somebody who waits for the answer may ask a peer now: as they like, and one in half a minute of a peer that is
+    /// left alone.
+    pub fn admits_one(&mut self, peer: &str, now: Instant) -> bool {
+        match self.0.get_mut(peer) {
+            Some(peer) if peer.open.is_some_and(|(until, _)| now < until) => {
+                let may = peer.tried.is_none_or(|at| now.saturating_duration_since(at) >= FIRST);
+                if may {
+                    peer.tried = Some(now);
+                }
+                may
+            }
+            _ => true,
         }
     }
 
@@ -70,8 +87,8 @@ impl Breakers {
                 self.0.remove(&oldest);
             }
         }
-        let peer =
-            self.0.entry(peer.to_owned()).or_insert_with(|| Peer { failures: 0, since: now, open: None });
+        let new = || Peer { failures: 0, since: now, open: None, tried: None };
+        let peer = self.0.entry(peer.to_owned()).or_insert_with(new);
         peer.failures = peer.failures.saturating_add(1);
         match peer.open {
             // Asked before it opened.
@@ -82,7 +99,7 @@ impl Breakers {
                 Change::None
             }
             None if peer.failures >= FAILURES => {
-                peer.open = Some((now + FIRST, FIRST));
+                (peer.open, peer.tried) = (Some((now + FIRST, FIRST)), Some(now));
                 Change::Opened
             }
             None => Change::None,
@@ -135,5 +152,26 @@ mod tests {
             all.failed(&number.to_string(), now);
         }
         assert_eq!(all.0.len(), MOST);
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_asks_a_peer_that_is_left_alone_once_in_a_while() {
+        let (mut all, begun) = (Breakers::default(), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        for _ in 0..FAILURES {
+            assert!(all.admits_one("a", begun));
+            all.failed("a", begun);
+        }
+        assert!(!all.admits_one("a", at(1)), "it has just been asked");
+        // The watch tries, too, and leaves it alone for longer.
+        for failed in [30, 90] {
+            all.failed("a", at(failed));
+        }
+        assert_eq!(all.admits("a", 8, at(100)), 0);
+        let asked: Vec<u64> = (91..200).filter(|second| all.admits_one("a", at(*second))).collect();
+        assert_eq!(asked, [91, 121, 151, 181]);
+        assert!(all.admits_one("b", begun));
+        all.answered("a", at(200));
+        assert!(all.admits_one("a", at(200)) && all.admits_one("a", at(200)));
     }
 }

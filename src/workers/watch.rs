@@ -2,7 +2,7 @@
 //! it; each has a few places, the longest due first, and one that does not answer is left alone for a while, so that nobody
 //! waits for it and it is not run over when it comes back. Hosts have fewer places than there are, so that providers never
 //! wait for them. Every node takes some; what a dead one held is freed. What happened is decided
-//! elsewhere; the log says of each outage that it began, and that it ended.
+//! elsewhere, and so it is noted who did not answer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::complaint::Complaint;
 use crate::connect::{Connect, DueAccount, Error, LaneWalk, Looked, Watched};
-use crate::kernel::breaker::{Breakers, Change};
 
 /// Looks at once on this node, and in one lane.
 const PLACES: usize = 64;
@@ -45,7 +44,6 @@ pub struct Watch {
     looks: JoinSet<Looked>,
     places: HashMap<Id, Place>,
     in_lane: HashMap<String, usize>,
-    breakers: Breakers,
     /// The database: said once that it is away, and once that it is back.
     trouble: Complaint,
 }
@@ -62,7 +60,6 @@ impl Watch {
             looks: JoinSet::new(),
             places: HashMap::new(),
             in_lane: HashMap::new(),
-            breakers: Breakers::default(),
             trouble: Complaint::new(
                 "accounts cannot be watched over at the moment",
                 "accounts are watched over again",
@@ -130,14 +127,14 @@ impl Watch {
         if free == 0 {
             return 0;
         }
-        let admitted = self.breakers.admits(lane, LANE_PLACES, std::time::Instant::now());
+        let admitted = self.connect.peers().admits(lane, LANE_PLACES);
         let free = free.min(admitted.saturating_sub(busy));
         if !is_host(lane) {
             return free;
         }
         let taken = |what: fn(&Place) -> bool| self.places.values().filter(|place| what(place)).count();
         let free = free.min(HOST_PLACES.saturating_sub(taken(|place| is_host(&place.lane))));
-        if !self.breakers.doubts(lane) {
+        if !self.connect.peers().doubts(lane) {
             return free;
         }
         free.min(DOUBTED_PLACES.saturating_sub(taken(|place| place.doubted)))
@@ -158,7 +155,7 @@ impl Watch {
                 Ok(looked) => looked,
             }
         });
-        let doubted = is_host(&lane) && self.breakers.doubts(&lane);
+        let doubted = is_host(&lane) && self.connect.peers().doubts(&lane);
         self.places.insert(look.id(), Place { lane, due, doubted });
     }
 
@@ -174,25 +171,8 @@ impl Watch {
                 self.in_lane.remove(&lane);
             }
         }
-        let now = std::time::Instant::now();
         match looked {
-            Ok((_, Looked::Answered)) => {
-                if let Change::Closed(after) = self.breakers.answered(&lane, now) {
-                    let after = after.as_secs();
-                    tracing::info!(
-                        lane,
-                        after_seconds = after,
-                        "accounts are looked at again: answers come again"
-                    );
-                }
-            }
-            Ok((_, Looked::Silent(trouble))) => {
-                if self.breakers.failed(&lane, now) == Change::Opened {
-                    let code = trouble.code;
-                    tracing::warn!(lane, code, "there are no answers about accounts; it is asked less often");
-                }
-            }
-            Ok((_, Looked::NotAsked)) => {}
+            Ok((_, looked)) => self.connect.peers().noted(&lane, &due.id, &looked),
             Err(error) => {
                 tracing::error!(account.id = %due.id, error = %error, "a look at an account ended in a bug");
                 // It may have asked before it did.

@@ -135,7 +135,7 @@ impl Grant {
         };
         Outlook {
             peer: String::new(),
-            renews: true,
+            renews: self.refresh_token.is_some(),
             client: Some(self.client_id.clone()),
             end: own.into_iter().chain(ours).min_by_key(|end| end.at),
         }

@@ -205,8 +205,9 @@ async fn a_working_host_has_its_turn_before_those_that_hang_have_another() {
     let mut watch = bench.watch();
     for number in 0..60 {
         let host = format!("d{number}");
-        bench.due("mail", Status::Ok, json!({ "host": host, "does": "hang" })).await;
-        watch.breakers.failed(&format!("mail/{host}"), std::time::Instant::now());
+        let id = bench.due("mail", Status::Ok, json!({ "host": host, "does": "hang" })).await;
+        let silent = Looked::Silent(Trouble { code: "timeout", actor: Actor::Nobody });
+        watch.connect.peers().noted(&format!("mail/{host}"), &id, &silent);
     }
     let mut lanes: Vec<String> = (0..60).map(|number| format!("mail/d{number}")).collect();
     watch.fill(&mut lanes).await;
@@ -244,6 +245,6 @@ async fn a_look_that_asks_nobody_says_nothing_about_its_lane() {
         watch.look("zeta", 3).await;
     }
     assert_eq!(bench.times("zeta"), 6);
-    assert_eq!(watch.breakers.admits("zeta", LANE_PLACES, std::time::Instant::now()), 0);
-    assert!(watch.breakers.doubts("zeta"));
+    assert_eq!(watch.connect.peers().admits("zeta", LANE_PLACES), 0);
+    assert!(watch.connect.peers().doubts("zeta"));
 }

@@ -186,10 +186,54 @@ async fn what_is_nobody_s_fault_breaks_nothing() {
             // What is still good is given all the same.
             let body = place.credentials(&account, json!({})).await.json();
             assert_eq!(body["state"], "active", "{fault}: {body}");
+            if fault == "token_html" {
+                let body = place.credentials(&account, json!({ "refresh": true })).await.json();
+                assert_eq!(body["state"], "active", "{body}");
+            }
         }
         let body = place.credentials(&account, json!({ "refresh": true })).await.json();
         assert_eq!(body["state"], "active", "{body}");
     }
+}
+
+/// Neither one that is asked about again and again, nor many at a provider that is away.
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_left_alone_by_backends_too() {
+    let place = Place::start(House::Google).await;
+    let mut accounts = Vec::new();
+    for name in ["one", "two", "three", "four", "five", "six"] {
+        accounts.push(place.account(&place.link(json!({ "name": name })).await).await);
+    }
+    let asked = async || place.identity.log(&place.client, "token").await.len();
+    place.identity.fault(&place.client, "token_503", 1, false).await;
+    let refused = async |account: &str| {
+        let reply = place.credentials(account, json!({ "refresh": true })).await;
+        assert_eq!((reply.status, reply.header("retry-after").is_empty()), (503, false), "{}", reply.text());
+    };
+    let before = asked().await;
+    for _ in 0..12 {
+        refused(&accounts[0]).await;
+    }
+    assert_eq!(asked().await - before, 5, "of one account");
+    for account in &accounts[1..5] {
+        refused(account).await;
+    }
+    let all = asked().await;
+    for account in &accounts[1..] {
+        refused(account).await;
+    }
+    assert_eq!(asked().await, all, "of a provider that is away");
+    // What is still good is given all the same, and one in half a minute finds out that it is back.
+    let body = place.credentials(&accounts[5], json!({})).await.json();
+    assert_eq!(body["state"], "active", "{body}");
+    place.identity.clear_faults(&place.client).await;
+    eventually_async("an answer", std::time::Duration::from_secs(40), async || {
+        let reply = place.credentials(&accounts[5], json!({ "refresh": true })).await;
+        (reply.status == 200).then_some(())
+    })
+    .await;
+    let body = place.credentials(&accounts[1], json!({ "refresh": true })).await.json();
+    assert_eq!(body["state"], "active", "{body}");
 }
 
 #[tokio::test]

@@ -224,7 +224,7 @@ async fn states_that_are_swapped_repeated_stale_or_made_up_exchange_nothing() {
         let page = ada.open(&format!("{back}&note=%ff%fe")).await;
         assert_eq!((page.reply.status, logged("callback_encoding")), (400, 1));
         // So much is no request at all: it is not even read.
-        assert_eq!(status_of(&format!("{back}&big={}", "x".repeat(1 << 20))).await, "414");
+        assert_eq!(status_of(&format!("{back}&big={}", "x".repeat(1 << 20))).await, "431");
         // Another provider's callback is none of this state's.
         let third = place.link(json!({})).await;
         let mixed = place.consent(&ada.begin(&third).await).await;

@@ -1,10 +1,12 @@
 //! What is nobody's fault: clocks that jump, providers and name servers that are away, disks that are full, processes that
 //! are killed. No account asks for its person because of it, nothing is lost, and the log says once what happened.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use url::Url;
 
 use super::clock::Clock;
 use super::{due_now, events, file, kinds, often, shown, status, until, until_looked_at, until_status};
@@ -20,6 +22,7 @@ use crate::parts::scratch::Scratch;
 use crate::parts::sink::{Answer as Refusal, Sink};
 use crate::parts::submission::Submission;
 use crate::parts::{READY, eventually, eventually_async};
+use crate::proofs::walk::deliveries;
 use crate::webhooks::endpoint;
 
 const GONE: &str = "there are no answers about accounts";
@@ -48,13 +51,33 @@ async fn a_clock_that_jumps_a_year_ahead_and_back_breaks_no_account_and_watching
         at.as_second() - now()
     };
     const DAY: i64 = 24 * 3600;
+    // What is told while the clock is wrong is told, too: at once, or where it has to be tried again, when it is right.
+    let product = Sink::start();
+    endpoint(&place.app, &product.url("/told"), json!({})).await;
+    let end_one = async || {
+        let id = place.link(json!({})).await.id;
+        let path = format!("/v1/hosted/accounts/link/{id}");
+        assert_eq!(place.app.api("DELETE", &path, None).await.status, 200);
+    };
     clock.set("+365d");
+    product.answer(Refusal::status(503));
+    end_one().await;
+    product.wait_for(1, READY).await;
+    product.answer(Refusal::status(204));
     let ahead = until(&place.app, &account, "a look a year ahead", |shown| looked(shown) > 360 * DAY).await;
     assert_eq!((status(&ahead), &ahead["cause"]), ("OK", &Value::Null));
     clock.set("-365d");
     let back = until(&place.app, &account, "a look a year ago", |shown| looked(shown) < -360 * DAY).await;
     assert_eq!((status(&back), &back["cause"]), ("OK", &Value::Null));
+    end_one().await;
     clock.set("+0");
+    end_one().await;
+    eventually("all three", Duration::from_secs(90), || {
+        let told: BTreeSet<_> =
+            product.calls().iter().map(|call| call.json()["data"]["session"].to_string()).collect();
+        (told.len() == 3).then_some(())
+    });
+    assert_eq!(deliveries(&place.app, "due").len() + deliveries(&place.app, "dead").len(), 0);
     until(&place.app, &account, "a look today", |shown| looked(shown).abs() < DAY).await;
     assert_eq!(kinds(&place.app, &account).await, ["account.connected"]);
     let body = place.credentials(&account, json!({ "refresh": true })).await.json();
@@ -100,39 +123,71 @@ async fn a_provider_that_fails_for_an_hour_breaks_nothing_and_is_said_once_to_go
 }
 
 #[tokio::test]
-async fn without_a_name_server_nothing_is_said_about_accounts() {
-    let (ca, dns) = (Ca::new(), Dns::start());
-    const NAME: &str = "mail.watch.test";
-    let dovecot = Dovecot::start_named(&ca, Leaf::Good, &[NAME]);
+async fn without_a_name_server_nothing_is_said_about_accounts_and_calls_are_made_later() {
+    let (ca, dns, receiver) = (Ca::new(), Dns::start(), Sink::start());
+    const NAMES: [&str; 2] = ["mail.watch.test", "imap.elsewhere.test"];
+    const PRODUCT: &str = "app.product.test";
+    let dovecot = Dovecot::start_named(&ca, Leaf::Good, &NAMES);
     dovecot.set_password(ADDRESS, PASSWORD);
-    let submission = Submission::start_named(&ca, Leaf::Good, &dovecot, &[NAME]);
+    let submission = Submission::start_named(&ca, Leaf::Good, &dovecot, &NAMES);
     let mailbox = Mailbox { submission, dovecot, ca };
-    dns.answer(NAME, Answer::one([127, 0, 0, 1]));
-    let app = mailbox.app(&often(&[("DNS_SERVER", &dns.address().to_string()), ("LOG", "info")]));
-    let link = app.link(json!({})).await;
-    let person = Person::new();
-    let servers = {
-        let address = person.begin(&link).await;
-        person.submit(&address, &address.sheet().with("email", ADDRESS)).await
+    let answer_all = |with: fn() -> Answer| {
+        for name in [NAMES[0], NAMES[1], PRODUCT] {
+            dns.answer(name, with());
+        }
     };
-    let mut sheet = servers.sheet();
-    for (name, value) in mailbox.servers() {
-        let value = if name.ends_with("_host") { NAME.to_owned() } else { value };
-        sheet = sheet.with(name, &value);
+    answer_all(|| Answer::one([127, 0, 0, 1]));
+    let app = mailbox.app(&often(&[("DNS_SERVER", &dns.address().to_string()), ("LOG", "info")]));
+    let mut accounts = Vec::new();
+    for host in NAMES {
+        let link = app.link(json!({ "name": host })).await;
+        let person = Person::new();
+        let address = person.begin(&link).await;
+        let servers = person.submit(&address, &address.sheet().with("email", ADDRESS)).await;
+        let mut sheet = servers.sheet();
+        for (name, value) in mailbox.servers() {
+            let value = if name.ends_with("_host") { host.to_owned() } else { value };
+            sheet = sheet.with(name, &value);
+        }
+        let password = person.submit(&servers, &sheet).await;
+        let end = person.submit(&password, &password.sheet().with("password", PASSWORD)).await;
+        assert_eq!(end.reply.status, 200, "{}", end.text());
+        accounts.push(app.session(&link.id).await["account_id"].as_str().expect("an account").to_owned());
     }
-    let password = person.submit(&servers, &sheet).await;
-    let end = person.submit(&password, &password.sheet().with("password", PASSWORD)).await;
-    assert_eq!(end.reply.status, 200, "{}", end.text());
-    let account = app.session(&link.id).await["account_id"].as_str().expect("an account").to_owned();
-    until_looked_at(&app, &account, &shown(&app, &account).await).await;
-    dns.answer(NAME, Answer::Fails);
-    let troubled = until(&app, &account, "trouble", |shown| shown["cause"] == "dns_unavailable").await;
-    assert_eq!((status(&troubled), &troubled["user_action"]), ("OK", &json!("wait")));
+    for account in &accounts {
+        until_looked_at(&app, account, &shown(&app, account).await).await;
+    }
+    let url = Url::parse(&receiver.url("/told")).expect("an address");
+    endpoint(&app, &format!("http://{PRODUCT}:{}/told", url.port().expect("a port")), json!({})).await;
+    answer_all(|| Answer::Fails);
+    for account in &accounts {
+        let troubled = until(&app, account, "trouble", |shown| shown["cause"] == "dns_unavailable").await;
+        assert_eq!((status(&troubled), &troubled["user_action"]), ("OK", &json!("wait")));
+    }
+    // Both hosts are left alone, which is said once.
     eventually("the log", Duration::from_secs(60), || (times(&app, GONE) == 1).then_some(()));
-    dns.answer(NAME, Answer::one([127, 0, 0, 1]));
-    let well = until(&app, &account, "an answer", |shown| shown["cause"] == Value::Null).await;
-    assert_eq!(status(&well), "OK");
-    assert_eq!(kinds(&app, &account).await, ["account.connected"]);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let id = app.link(json!({})).await.id;
+        assert_eq!(app.api("DELETE", &format!("/v1/hosted/accounts/link/{id}"), None).await.status, 200);
+        told.push(id);
+    }
+    eventually("a try", Duration::from_secs(20), || {
+        deliveries(&app, "due").iter().any(|delivery| delivery["tries"] != 0).then_some(())
+    });
+    assert!(receiver.calls().is_empty());
+    answer_all(|| Answer::one([127, 0, 0, 1]));
+    for account in &accounts {
+        let well = until(&app, account, "an answer", |shown| shown["cause"] == Value::Null).await;
+        assert_eq!(status(&well), "OK");
+        assert_eq!(kinds(&app, account).await, ["account.connected"]);
+    }
+    let calls = receiver.wait_for(2, Duration::from_secs(60)).await;
+    let mut sessions: Vec<_> = calls.iter().map(|call| call.json()["data"]["session"].clone()).collect();
+    sessions.sort_by_key(Value::to_string);
+    told.sort();
+    assert_eq!(json!(sessions), json!(told));
+    eventually("the log", Duration::from_secs(60), || (times(&app, BACK) == 1).then_some(()));
     assert_eq!((times(&app, GONE), times(&app, BACK)), (1, 1), "{}", app.output());
 }
 
@@ -189,9 +244,12 @@ async fn a_full_disk_loses_no_grant_at_a_strict_provider() {
     for number in 0..5 {
         endpoint(&place.app, &receivers.url(&format!("/{number}")), json!({})).await;
     }
+    let mut ended = BTreeSet::new();
     for _ in 0..5 {
-        let path = format!("/v1/hosted/accounts/link/{}", place.link(json!({})).await.id);
+        let id = place.link(json!({})).await.id;
+        let path = format!("/v1/hosted/accounts/link/{id}");
         assert_eq!(place.app.api("DELETE", &path, None).await.status, 200);
+        ended.insert(id);
     }
     receivers.wait_for(25, READY).await;
     let before = troubles(&place.app);
@@ -210,6 +268,22 @@ async fn a_full_disk_loses_no_grant_at_a_strict_provider() {
     let lines = troubles(&place.app) - before;
     assert!(lines <= 10, "{lines} lines: {}", place.app.output());
     disk.free();
+    receivers.answer(Refusal::status(204));
+    // Every receiver hears of every one of them in the end, whatever became of a try while nothing could be written.
+    eventually("every call", Duration::from_secs(120), || {
+        (deliveries(&place.app, "done").len() >= 25 && deliveries(&place.app, "due").is_empty()).then_some(())
+    });
+    let heard: BTreeSet<_> = receivers
+        .calls()
+        .iter()
+        .map(|call| {
+            (call.path.clone(), call.json()["data"]["session"].as_str().unwrap_or_default().to_owned())
+        })
+        .collect();
+    for (number, id) in (0..5).flat_map(|number| ended.iter().map(move |id| (number, id))) {
+        assert!(heard.contains(&(format!("/{number}"), id.clone())), "{id} at {number}");
+    }
+    assert!(deliveries(&place.app, "dead").is_empty());
     let before = shown(&place.app, &account).await;
     until_looked_at(&place.app, &account, &before).await;
     let body = place.credentials(&account, json!({ "refresh": true })).await.json();
@@ -219,30 +293,51 @@ async fn a_full_disk_loses_no_grant_at_a_strict_provider() {
 }
 
 /// Starts and kills a server in a loop while its accounts are due all the time.
-async fn killed_in_a_loop(place: &mut Place, rounds: u64) {
-    place.app.stop();
-    let mut dice = 7_u64;
+fn killed_in_a_loop(app: &mut App, dice: &mut u64, rounds: u64) {
+    app.kill();
     for _ in 0..rounds {
-        let command = place.app.command(&["serve"]);
-        place.app.run_mortal(command);
+        let command = app.command(&["serve"]);
+        app.run_mortal(command);
         // Some die before the first look, some in the middle of one, some between two.
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        tokio::time::sleep(Duration::from_millis((dice >> 33) % 120)).await;
-        place.app.kill();
+        *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis((*dice >> 33) % 120));
+        app.kill();
     }
-    place.app.run();
+    app.run();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_that_is_killed_two_hundred_times_loses_nothing() {
-    let settings = [("CHECKS__GRANTS_SECONDS", "1"), ("CHECKS__BROKEN_SECONDS", "600"), ("LOG", "warn")];
-    let mut place = Place::with(House::Google, &settings, json!({})).await;
+async fn a_watch_that_is_killed_two_hundred_times_loses_nothing_and_tells_once_what_broke() {
+    let (mailbox, product, mut dice) = (Mailbox::start(), Sink::start(), 7);
+    let settings = [
+        ("CHECKS__GRANTS_SECONDS", "1"),
+        ("CHECKS__PASSWORDS_SECONDS", "1"),
+        ("CHECKS__BROKEN_SECONDS", "600"),
+        ("LOG", "warn"),
+    ];
+    let mut app = mailbox.prepared(&settings);
+    let (identity, client) = crate::oauth::set_up(&mut app, House::Google, json!({})).await;
+    // Both authorities, since both are asked.
+    let own = std::fs::read_to_string(mailbox.ca.file()).expect("a file");
+    let theirs = std::fs::read_to_string(identity.ca_file()).expect("a file");
+    let both = Scratch::new("authorities");
+    app.set("EXTRA_CA_FILE", &both.write("both.pem", format!("{own}\n{theirs}")).display().to_string());
+    app.run();
+    let mut place = Place { app, house: House::Google, identity, client };
+    endpoint(&place.app, &product.url("/told"), json!({})).await;
     let mut accounts = Vec::new();
     for name in ["one", "two", "three", "four"] {
         accounts.push(place.account(&place.link(json!({ "name": name })).await).await);
     }
+    let body = crate::callers::imports::mailbox(&mailbox);
+    let made = place.app.api("POST", "/v1/accounts/import", Some(body)).await.json();
+    let mail = made["account_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
     let before = place.identity.log(&place.client, "token").await.len();
-    killed_in_a_loop(&mut place, 200).await;
+    tokio::task::block_in_place(|| {
+        killed_in_a_loop(&mut place.app, &mut dice, 100);
+        mailbox.dovecot.set_password(ADDRESS, "another one");
+        killed_in_a_loop(&mut place.app, &mut dice, 100);
+    });
     let asked = place.identity.log(&place.client, "token").await.len() - before;
     println!("{asked} questions over 200 kills");
     assert!(asked > 20, "{asked} questions");
@@ -251,6 +346,25 @@ async fn a_watch_that_is_killed_two_hundred_times_loses_nothing() {
         assert_eq!(status(&shown(&place.app, account).await), "OK");
         assert_eq!(kinds(&place.app, account).await, ["account.connected"]);
     }
+    until_status(&place.app, &mail, "CREDENTIALS").await;
+    assert_eq!(kinds(&place.app, &mail).await, ["account.connected", "account.broken"]);
+    // The product hears of all of it, in order, and of nothing twice under another id.
+    eventually("everything is told", READY, || deliveries(&place.app, "due").is_empty().then_some(()));
+    let mut heard: Vec<(String, String, String)> = Vec::new();
+    for call in product.calls() {
+        let (id, body) = (call.header("webhook-id").to_owned(), call.json());
+        let kind = body["type"].as_str().unwrap_or_default().to_owned();
+        if kind.starts_with("account.") && !heard.iter().any(|(known, ..)| *known == id) {
+            heard.push((id, kind, body["data"]["accountId"].as_str().unwrap_or_default().to_owned()));
+        }
+    }
+    let of = |account: &String| -> Vec<_> {
+        heard.iter().filter(|(.., about)| about == account).map(|(_, kind, _)| kind.as_str()).collect()
+    };
+    for account in &accounts {
+        assert_eq!(of(account), ["account.connected"]);
+    }
+    assert_eq!(of(&mail), ["account.connected", "account.broken"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

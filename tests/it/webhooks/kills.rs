@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::{endpoint, log, text};
 use crate::app::App;
+use crate::app::mailbox::Mailbox;
+use crate::callers::imports;
 use crate::parts::sink::{Answer, Call, Sink};
 use crate::parts::{READY, eventually, eventually_async};
 use crate::proofs::walk::{in_parallel, wait};
@@ -30,11 +32,25 @@ async fn story(app: &App) {
     assert_eq!(screen.call("POST", "/cancel", None).await.status, 200);
 }
 
+/// An account's events.
+const OF_ACCOUNTS: [&str; 2] = ["account.connected", "account.deleted"];
+
+/// An account that comes and goes; its id.
+async fn comes_and_goes(app: &App, mailbox: &Mailbox, number: usize) -> String {
+    let mut body = imports::mailbox(mailbox);
+    body["name"] = json!(format!("user_{number}"));
+    let made = app.api("POST", "/v1/accounts/import", Some(body)).await.json();
+    let id = text(&made["account_id"]);
+    assert_eq!(app.api("DELETE", &format!("/v1/accounts/{id}"), None).await.status, 200);
+    id
+}
+
 /// Kills a server over and over; gives it back alive, with the receiver.
-fn killed(server: usize, duplicates: &AtomicUsize) {
+fn killed(server: usize, mailbox: &Mailbox, duplicates: &AtomicUsize) {
     let sink = Sink::start();
     sink.answer(Answer::status(200).delay(Duration::from_millis(15)));
-    let mut app = App::start();
+    let mut app = mailbox.app(&[]);
+    let mut accounts = Vec::new();
     wait(endpoint(&app, &sink.url("/counted"), json!({})));
     wait(async {
         for _ in 0..5 {
@@ -46,6 +62,9 @@ fn killed(server: usize, duplicates: &AtomicUsize) {
         let wanted = before + CALLS[(kill + server) % CALLS.len()];
         // What happens while it delivers is delivered as well.
         wait(story(&app));
+        if kill % 3 == 0 {
+            accounts.push(wait(comes_and_goes(&app, mailbox, kill)));
+        }
         eventually("calls", READY, || (sink.calls().len() >= wanted).then_some(()));
         app.kill();
         app.run();
@@ -54,15 +73,38 @@ fn killed(server: usize, duplicates: &AtomicUsize) {
     wait(eventually_async("everything to be delivered", READY, async || {
         left().await.is_empty().then_some(())
     }));
-    duplicates.fetch_add(wait(count(&app, &sink)), Ordering::Relaxed);
+    duplicates.fetch_add(wait(count(&app, &sink, &accounts)), Ordering::Relaxed);
+}
+
+/// What was told, in order: the same one again only right after itself, and then to the byte.
+fn told<'a>(calls: &[&'a Call]) -> Vec<&'a Call> {
+    let mut told: Vec<&Call> = Vec::new();
+    for call in calls {
+        match told.last() {
+            Some(last) if last.header("webhook-id") == call.header("webhook-id") => {
+                assert_eq!(last.body, call.body);
+            }
+            _ => told.push(call),
+        }
+    }
+    told
+}
+
+fn types(told: &[&Call]) -> Vec<Value> {
+    told.iter().map(|call| call.json()["type"].clone()).collect()
 }
 
 /// Holds what came against what happened; gives how many calls came twice.
-async fn count(app: &App, sink: &Sink) -> usize {
+async fn count(app: &App, sink: &Sink, accounts: &[String]) -> usize {
     let calls = sink.calls();
     let mut by_session: BTreeMap<String, Vec<&Call>> = BTreeMap::new();
+    let mut by_account: BTreeMap<String, Vec<&Call>> = BTreeMap::new();
     for call in &calls {
-        by_session.entry(text(&call.json()["data"]["session"])).or_default().push(call);
+        let body = call.json();
+        match body["type"].as_str().is_some_and(|kind| kind.starts_with("account.")) {
+            true => by_account.entry(text(&body["data"]["accountId"])).or_default().push(call),
+            false => by_session.entry(text(&body["data"]["session"])).or_default().push(call),
+        }
     }
     let mut sessions = Vec::new();
     let mut cursor = String::new();
@@ -81,18 +123,14 @@ async fn count(app: &App, sink: &Sink) -> usize {
         let happened: Vec<Value> =
             story["events"].as_array().expect("events").iter().map(|event| event["type"].clone()).collect();
         assert_eq!(happened.len(), 4, "{story}");
-        // In order; the same one again only right after itself, and then to the byte.
-        let mut told: Vec<&Call> = Vec::new();
-        for call in &by_session[session] {
-            match told.last() {
-                Some(last) if last.header("webhook-id") == call.header("webhook-id") => {
-                    assert_eq!(last.body, call.body);
-                }
-                _ => told.push(call),
-            }
-        }
-        let types: Vec<Value> = told.iter().map(|call| call.json()["type"].clone()).collect();
-        assert_eq!(types, happened, "{session}");
+        let told = told(&by_session[session]);
+        assert_eq!(types(&told), happened, "{session}");
+        distinct += told.len();
+    }
+    assert_eq!(by_account.len(), accounts.len(), "every account is heard of");
+    for account in accounts {
+        let told = told(&by_account[account]);
+        assert_eq!(types(&told), OF_ACCOUNTS, "{account}");
         distinct += told.len();
     }
     calls.len() - distinct
@@ -101,7 +139,8 @@ async fn count(app: &App, sink: &Sink) -> usize {
 #[test]
 fn senders_killed_two_hundred_times_lose_nothing_and_keep_the_order() {
     let duplicates = AtomicUsize::new(0);
-    in_parallel((0..SERVERS).collect(), SERVERS, |server| killed(server, &duplicates));
+    let mailbox = Mailbox::start();
+    in_parallel((0..SERVERS).collect(), SERVERS, |server| killed(server, &mailbox, &duplicates));
     let twice = duplicates.into_inner();
     println!("{} kills, {twice} calls came twice", SERVERS * KILLS);
     assert!(twice > 0, "no kill came between a call and writing it down: they prove nothing");

@@ -1,0 +1,111 @@
+//! Whom this node asks about accounts, by lanes: a provider, or a host below one. One that does not answer is left alone for
+//! a while, by the watch and by backends that ask for credentials. The log says of each outage that it began and that it
+//! ended; where it is names that cannot be looked up, once for all of them.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::looks::Looked;
+use crate::kernel::breaker::{Breakers, Change};
+use crate::kernel::ids::AccountId;
+
+/// What is said of a host whose name no name server knows anything about: it is this node's trouble, not the host's.
+const NAMELESS: &str = "dns_unavailable";
+/// So many of them are remembered; more are said once more.
+const MOST: usize = 4096;
+
+/// Those who were asked, as this node knows them.
+#[derive(Default)]
+pub struct Peers(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    breakers: Breakers,
+    /// The same by accounts, for those who ask about one again and again: it may have trouble of its own.
+    accounts: Breakers,
+    /// Left alone, because their names could not be looked up.
+    nameless: BTreeSet<String>,
+}
+
+impl Peers {
+    /// How many may be asked in a lane now, of `places`.
+    pub fn admits(&self, lane: &str, places: usize) -> usize {
+        self.known().breakers.admits(lane, places, Instant::now())
+    }
+
+    /// Whether somebody who waits for the answer may ask about an account in a lane now.
+    pub(super) fn admits_one(&self, lane: &str, id: &AccountId) -> bool {
+        let (mut known, now) = (self.known(), Instant::now());
+        known.accounts.admits_one(id.as_str(), now) && known.breakers.admits_one(lane, now)
+    }
+
+    /// Whether there was no answer when it was asked there last.
+    pub fn doubts(&self, lane: &str) -> bool {
+        self.known().breakers.doubts(lane)
+    }
+
+    /// Notes what a look that was due came to, and says what is new.
+    pub fn noted(&self, lane: &str, id: &AccountId, looked: &Looked) {
+        self.noted_as(lane, id, looked, true);
+    }
+
+    /// The same of a look that somebody waited for. Of those who ask about one account again and again the first counts for
+    /// its lane.
+    pub(super) fn noted_besides(&self, lane: &str, id: &AccountId, looked: &Looked) {
+        self.noted_as(lane, id, looked, false);
+    }
+
+    fn noted_as(&self, lane: &str, id: &AccountId, looked: &Looked, planned: bool) {
+        let mut known = self.known();
+        match looked {
+            Looked::Answered => {
+                known.accounts.answered(id.as_str(), Instant::now());
+            }
+            Looked::Silent(_) if !planned => {
+                let again = known.accounts.doubts(id.as_str());
+                known.accounts.failed(id.as_str(), Instant::now());
+                if again {
+                    return;
+                }
+            }
+            Looked::Silent(_) | Looked::NotAsked => {}
+        }
+        match looked {
+            Looked::Answered => {
+                let Change::Closed(after) = known.breakers.answered(lane, Instant::now()) else { return };
+                if known.nameless.remove(lane) && !known.nameless.is_empty() {
+                    return;
+                }
+                let after = after.as_secs();
+                tracing::info!(
+                    lane,
+                    after_seconds = after,
+                    "accounts are looked at again: answers come again"
+                );
+            }
+            Looked::Silent(trouble) => {
+                if known.breakers.failed(lane, Instant::now()) != Change::Opened {
+                    return;
+                }
+                let code = trouble.code;
+                if code == NAMELESS {
+                    if known.nameless.len() >= MOST {
+                        known.nameless.clear();
+                    }
+                    known.nameless.insert(lane.to_owned());
+                    if known.nameless.len() > 1 {
+                        return;
+                    }
+                }
+                tracing::warn!(lane, code, "there are no answers about accounts; it is asked less often");
+            }
+            Looked::NotAsked => {}
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Whoever panicked left figures behind that are still good.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
