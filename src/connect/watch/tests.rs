@@ -183,3 +183,14 @@ fn an_end_that_every_renewal_moves_on_is_no_end() {
     let stays = judge(&standing, &end(33 * HOUR), &rules(10 * HOUR));
     assert_eq!(kinds(&stays), [EventKind::AccountEnding], "and one that stays is");
 }
+
+#[test]
+fn what_is_looked_at_together_is_not_looked_at_together_again() {
+    let rules = |chance| Rules { chance, ..rules(0) };
+    let span = Duration::from_secs(1000);
+    let after: Vec<i64> =
+        [0.0, 0.25, 0.5, 1.0].into_iter().map(|chance| rules(chance).after(span).0 / 1000).collect();
+    assert_eq!(after, [900, 950, 1000, 1100], "give or take a tenth");
+    let month = Duration::from_secs(60 * 24 * 3600);
+    assert_eq!(rules(1.0).after(month), Millis(0).after(LONGEST), "and never more than four weeks");
+}

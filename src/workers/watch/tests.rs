@@ -27,6 +27,9 @@ type Asked = Arc<Mutex<Vec<String>>>;
 
 struct Stage(About, Asked);
 
+/// Longer than a hold stands that nobody renews.
+const TAKES_LONG: Duration = Duration::from_secs(17);
+
 #[async_trait]
 impl Provider for Stage {
     fn about(&self) -> &About {
@@ -60,6 +63,10 @@ impl Provider for Stage {
             Some("fail late") => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 Err(silent)
+            }
+            Some("take long") => {
+                tokio::time::sleep(TAKES_LONG).await;
+                Ok(Checked::Fine)
             }
             Some("panic") => panic!("as the test wants"),
             _ => Ok(Checked::Fine),
@@ -247,4 +254,25 @@ async fn a_look_that_asks_nobody_says_nothing_about_its_lane() {
     assert_eq!(bench.times("zeta"), 6);
     assert_eq!(watch.connect.peers().admits("zeta", LANE_PLACES), 0);
     assert!(watch.connect.peers().doubts("zeta"));
+}
+
+#[tokio::test]
+async fn a_look_that_takes_long_keeps_its_hold_beside_another_node() {
+    let mut bench = Bench::new().await;
+    let id = bench.due("zeta", Status::Ok, json!({ "does": "take long" })).await;
+    let (stop, stopped) = watch::channel(false);
+    let nodes = [(); 2].map(|()| tokio::spawn(run(bench.connect.clone(), stopped.clone())));
+    let begun = Instant::now();
+    while begun.elapsed() < TAKES_LONG {
+        assert!(bench.times("zeta") <= 1, "taken over from who lives, after {:?}", begun.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stop.send(true).unwrap();
+    for node in nodes {
+        node.await.unwrap();
+    }
+    let read = bench.connect.store().read().await.unwrap().account_secret(&id).await.unwrap();
+    let (account, _, hold) = read.unwrap();
+    assert!(account.watch.checked_at.is_some(), "and what it came to is written down");
+    assert_eq!((account.status, hold), (Status::Ok, None));
 }

@@ -18,9 +18,17 @@ fn token(body: &Value) -> &str {
 
 #[tokio::test]
 async fn a_backend_gets_a_token_with_its_true_end_and_a_fresh_one_where_it_asks() {
+    const LIVES: i64 = 1234;
+    let now = || jiff::Timestamp::now().as_second();
+    let ends = |body: &Value| {
+        let at = body["expires_at"].as_str().unwrap_or_else(|| panic!("{body}"));
+        at.parse::<jiff::Timestamp>().expect("a time").as_second()
+    };
     for house in HOUSES {
-        let place = Place::start(house).await;
+        let place = Place::with(house, &[], json!({ "access_ttl": LIVES })).await;
+        let begun = now();
         let account = place.account(&place.link(json!({})).await).await;
+        let connected = now();
         let reply = place.credentials(&account, json!({})).await;
         assert_eq!((reply.status, reply.header("cache-control")), (200, "no-store"), "{}", reply.text());
         let body = reply.json();
@@ -39,13 +47,14 @@ async fn a_backend_gets_a_token_with_its_true_end_and_a_fresh_one_where_it_asks(
             House::Microsoft => assert!(mail.is_null(), "{body}"),
         }
         assert_eq!(body["missing_scopes"], json!([]), "{body}");
+        // The end that the provider named, and not one from a habit.
+        assert!((begun + LIVES - 1..=connected + LIVES).contains(&ends(&body)), "{body}");
         let first = token(&body).to_owned();
         let same = place.credentials(&account, json!({})).await.json();
         assert_eq!(token(&same), first, "it is good for a while");
         let fresh = place.credentials(&account, json!({ "refresh": true })).await.json();
         assert_ne!(token(&fresh), first);
-        let ends = |body: &Value| body["expires_at"].as_str().unwrap().to_owned();
-        assert!(ends(&fresh) >= ends(&same));
+        assert!(ends(&fresh) >= ends(&same) && ends(&fresh) <= now() + LIVES, "{fresh}");
         // Without the scope nothing is said.
         let path = format!("/v1/accounts/{account}/credentials");
         let refused = place.app.api("POST", &path, Some(json!({}))).await;

@@ -128,12 +128,23 @@ impl Dovecot {
     /// Adds a user, or changes the password of one.
     pub fn set_password(&self, user: &str, password: &str) {
         self.welcome(user);
-        // A file for each user, because Dovecot looks at a common list at most once a second; renamed
-        // into place, so that no login ever reads half of it.
-        let entry = serde_json::json!({ "password": format!("{{PLAIN}}{password}") });
+        self.enter(user, &serde_json::json!({ "password": format!("{{PLAIN}}{password}") }));
+    }
+
+    /// A file for each user, because Dovecot looks at a common list at most once a second; renamed into place, so that no
+    /// login ever reads half of it.
+    fn enter(&self, user: &str, entry: &serde_json::Value) {
         let draft = self.folder.write("draft", entry.to_string());
         mode(&draft, 0o644);
         std::fs::rename(&draft, self.folder.join("users").join(user)).expect("a user's entry");
+    }
+
+    /// Keeps a user out who has the right password, with these words of the server's.
+    pub fn shut(&self, user: &str, password: &str, reason: &str) {
+        let entry = serde_json::json!({
+            "password": format!("{{PLAIN}}{password}"), "nologin": "yes", "reason": reason,
+        });
+        self.enter(user, &entry);
     }
 
     /// Makes room for a user who comes with a token, so that what they ask is kept.

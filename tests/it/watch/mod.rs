@@ -1,6 +1,7 @@
 //! Accounts over time: looked at, broken, healed, told of; beside a real mail system and stand-ins of Google and Microsoft
 //! that people withdraw their grants at.
 
+mod actors;
 mod clients;
 mod clock;
 mod endings;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::clock::Clock;
 use super::{events, shown, status};
 use crate::app::App;
+use crate::app::http::Reply;
 use crate::oauth::nodes::Pair;
 use crate::oauth::walk::asked_for;
 use crate::oauth::{Asking, point};
@@ -118,4 +119,28 @@ async fn two_nodes_whose_clocks_are_hours_apart_lose_no_grant() {
     let given = race(&pair.nodes(), &askings, 6, Duration::from_secs(15)).await;
     assert!(given > 4, "{given} answers");
     nothing_lost(&pair, &[account], &pair.url(), 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_takes_long_is_waited_for_by_the_other_node_and_not_done_twice() {
+    let pair = Pair::start(House::Microsoft, json!({ "strict_refresh": true })).await;
+    let account = pair.account(&pair.link(json!({})).await).await;
+    let asking = Asking::at(&pair.second, &account);
+    pair.identity.fault(&pair.client, "token_hang", 8, true).await;
+    let [first, second] = pair.nodes();
+    let one = asking.spawn(first, json!({ "refresh": true }));
+    let renewals = async || asked_for(pair.identity, &pair.client, "refresh_token").await.len();
+    crate::parts::eventually_async("the question", Duration::from_secs(20), async || {
+        (renewals().await == 1).then_some(())
+    })
+    .await;
+    let other = asking.ask(&second, json!({ "refresh": true })).await.expect("an answer");
+    let one = one.await.expect("it ends").expect("an answer");
+    for reply in [&one, &other] {
+        assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("active")), "{}", reply.text());
+    }
+    let token = |reply: &Reply| reply.json()["credentials"]["access_token"].clone();
+    assert_eq!(token(&one), token(&other), "what the first one got");
+    nothing_lost(&pair, &[account], &pair.url(), 1).await;
+    assert_eq!(renewals().await, 1);
 }

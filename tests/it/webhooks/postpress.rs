@@ -1,5 +1,7 @@
 //! Webhooks of postpress: the documented payloads, headers, forms, chosen accounts and events, and the exactly-200 rule.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{log, revoked, told, webhook};
@@ -111,6 +113,30 @@ async fn only_200_is_taken_as_an_answer() {
     .await;
     assert_eq!((&tries[0]["status"], &tries[1]["status"]), (&json!(204), &json!(200)));
     assert_eq!(told(&lenient, "/lenient", 1).await.len(), 1);
+}
+
+/// As the original says: whoever has not answered by then has not taken it.
+#[tokio::test]
+async fn an_answer_is_waited_for_for_thirty_seconds() {
+    let app = App::start();
+    let mut ids = Vec::new();
+    for (path, seconds) in [("/slow", 27), ("/slower", 34)] {
+        let sink = Sink::start();
+        sink.answer(Answer::status(200).delay(Duration::from_secs(seconds)));
+        let made = webhook(&app, &sink.url(path), json!({ "source": "hosted_auth_link" })).await;
+        ids.push((made.id, sink));
+    }
+    revoked(&app).await;
+    let tried = async |id: &str| {
+        eventually_async("a try", Duration::from_secs(60), async || {
+            let all = log(&app, &format!("&endpointId={id}")).await;
+            all.first().map(|entry| entry["attempts"][0].clone()).filter(|tried| !tried.is_null())
+        })
+        .await
+    };
+    let (slow, slower) = (tried(&ids[0].0).await, tried(&ids[1].0).await);
+    assert_eq!((&slow["status"], &slow["problem"]), (&json!(200), &Value::Null), "{slow}");
+    assert_eq!((&slower["status"], &slower["problem"]), (&Value::Null, &json!("timeout")), "{slower}");
 }
 
 #[tokio::test]

@@ -1,13 +1,16 @@
 //! Sessions tell their story: to endpoints of both dialects as it happens, and to whoever reads it, with the reference
 //! that the person was shown.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{endpoint, told, webhook};
 use crate::app::mailbox::PASSWORD;
 use crate::app::person::Person;
-use crate::parts::sink::Sink;
+use crate::parts::sink::{Call, Sink};
 use crate::proofs::walk::mailbox;
+use vestibule::kernel::clock::Clock;
 
 #[tokio::test]
 async fn a_session_s_steps_are_told_to_both_dialects_and_read_later_without_a_secret() {
@@ -52,6 +55,42 @@ async fn a_session_s_steps_are_told_to_both_dialects_and_read_later_without_a_se
     let riposte = app.api("GET", &format!("/auth/sessions/{}/events", link.id), None).await.json();
     assert_eq!(riposte["reference"], story["reference"]);
     assert_eq!(riposte["events"][2]["accountId"], account);
+}
+
+#[tokio::test]
+async fn sessions_that_fail_or_run_out_are_told_to_both_dialects() {
+    let (app, sink) = (mailbox().app(&[]), Sink::start());
+    webhook(
+        &app,
+        &sink.url("/links"),
+        json!({ "source": "hosted_auth_link", "events": ["failed", "expired"] }),
+    )
+    .await;
+    let types = json!({ "eventTypes": ["session.failed", "session.expired"] });
+    endpoint(&app, &sink.url("/sessions"), types).await;
+    let soon = Clock::system().now().after(Duration::from_secs(2)).rfc3339();
+    let late = app.link(json!({ "name": "user_1", "expiresOn": soon })).await;
+    let failed = app.link(json!({ "name": "user_2" })).await;
+    let person = Person::new();
+    let mut seen = person.until_password(mailbox(), &failed).await;
+    while seen.step() == "password" {
+        seen = person.submit(&seen, &seen.sheet().with("password", "wrong")).await;
+    }
+    let cause = app.session(&failed.id).await["cause"].clone();
+    assert!(cause.is_string());
+    let expected = [(&failed.id, "FAILED", "session.failed"), (&late.id, "EXPIRED", "session.expired")];
+    let (links, sessions) = (told(&sink, "/links", 2).await, told(&sink, "/sessions", 2).await);
+    assert_eq!((links.len(), sessions.len()), (2, 2));
+    for (id, message, kind) in expected {
+        let link = links.iter().map(Call::json).find(|body| body["HostedAuthLink"]["link_id"] == **id);
+        let link = link.unwrap_or_else(|| panic!("nothing of {id}"));
+        assert_eq!(link["HostedAuthLink"]["message"], message);
+        let session = sessions.iter().map(Call::json).find(|body| body["data"]["session"] == **id);
+        let session = session.unwrap_or_else(|| panic!("nothing of {id}"));
+        assert_eq!(session["type"], kind);
+        let why = if kind == "session.failed" { cause.clone() } else { json!("link_expired") };
+        assert_eq!((&link["HostedAuthLink"]["reason"], &session["data"]["cause"]), (&why, &why));
+    }
 }
 
 #[tokio::test]
