@@ -8,8 +8,9 @@ use crate::kernel::clock::Millis;
 use crate::kernel::ids::NodeId;
 use crate::kernel::words::AttemptState;
 
-/// A node that was not heard of for so long talks no more. It is heard of every ten seconds.
-const SILENT: i64 = 25_000;
+/// A node that was not heard of for so long talks no more. It is heard of every four seconds, so this is three times in vain;
+/// shorter, since meanwhile a page shows a code that nobody listens to.
+const SILENT: i64 = 13_000;
 
 impl Db {
     /// Whether the node that an attempt's conversation is held by is alive at this moment.

@@ -15,7 +15,7 @@ use crate::kernel::clock::Millis;
 use crate::kernel::ids::NodeId;
 use crate::kernel::seal::KeyRing;
 
-/// A node that was not heard of for so long has died. It is heard of every ten seconds.
+/// A node that was not heard of for so long has died. It is heard of every four seconds.
 const LIVE: Duration = Duration::from_secs(45);
 /// Rows of the dead are kept for whoever wonders, and then removed.
 const KEPT: Duration = Duration::from_secs(3600);
@@ -98,7 +98,7 @@ impl Store {
         .await
     }
 
-    /// Takes this process among the nodes. From now on [`Store::beat`] must be called every ten seconds.
+    /// Takes this process among the nodes. From now on [`Store::beat`] must be called every few seconds.
     ///
     /// # Errors
     /// `Unavailable`; `Corrupt` when a key was added since the store was opened that this node does not hold.

@@ -1,4 +1,4 @@
-//! Living among the nodes: this server says every ten seconds that it lives and which keys it holds, looks at its key
+//! Living among the nodes: this server says every four seconds that it lives and which keys it holds, looks at its key
 //! file every two, and seals with a new key once every other node holds it.
 
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::store::{self, Store};
 
 /// How often the key file is looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often this node says that it lives.
-const BEAT: Duration = Duration::from_secs(10);
+/// How often this node says that it lives: at the second look at the latest.
+const BEAT: Duration = Duration::from_secs(3);
 
 /// Reads the ring as it is written now, or says why it cannot be read.
 pub type Reload = Box<dyn Fn() -> Result<KeyRing, String> + Send + Sync>;

@@ -2,7 +2,7 @@
 //! looks or does not; and whoever dies meanwhile, the person gets a fresh code.
 
 mod devices;
-mod nodes;
+pub mod nodes;
 mod owners;
 pub mod telegram;
 mod walk;

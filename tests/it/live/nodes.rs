@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{House, PHONE, code, until};
 use crate::app::App;
 use crate::parts::eventually_async;
+use crate::parts::front::Front;
 use crate::parts::postgres::schema;
 use crate::parts::whatsapp::Whatsapp;
 use crate::proofs::nodes::ring;
@@ -17,13 +18,25 @@ const MISSED: Duration = Duration::from_secs(60);
 
 /// Two nodes on one database, with these settings besides.
 pub fn two_nodes(own: &[(String, String)], url: &str) -> (App, App) {
+    two_nodes_at(own, url, None)
+}
+
+/// The same behind a front, which is the one address that both are reached at.
+pub fn two_nodes_at(own: &[(String, String)], url: &str, front: Option<&Front>) -> (App, App) {
     let ring = ring();
     let prepared = || {
         let mut all: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         all.extend([("DATABASE_URL", url), ("KEYS", ring.as_str())]);
-        App::prepared(&all)
+        let mut app = App::prepared(&all);
+        if let Some(front) = front {
+            app.behind(front.address());
+        }
+        app
     };
     let (mut first, mut second) = (prepared(), prepared());
+    if let Some(front) = front {
+        front.aim(first.address());
+    }
     first.run();
     second.share_key(&first);
     second.run();

@@ -135,7 +135,7 @@ fn whole_way(house: House, sink: &Sink, path: &str, plan: Option<KillPlan>) -> (
         assert!(begun.elapsed() < Duration::from_secs(90), "{path}: nobody delivers");
         std::thread::sleep(Duration::from_millis(250));
     }
-    // A node says every ten seconds that it lives, which is a commit as well.
+    // A node says every few seconds that it lives, which is a commit as well.
     while plan.is_some() && !ended() && begun.elapsed() < Duration::from_secs(90) {
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -94,7 +94,7 @@ fn whole_way(mailbox: &Mailbox, sink: &Sink, path: &str, plan: Option<KillPlan>)
         std::thread::sleep(Duration::from_millis(250));
     }
     std::thread::sleep(Duration::from_millis(50));
-    // A node says every ten seconds that it lives, which is a commit as well: the way that was counted may hold one
+    // A node says every few seconds that it lives, which is a commit as well: the way that was counted may hold one
     // more of these than this one so far.
     let ended = || first.borrow_mut().process().ended().is_some();
     while plan.is_some() && !ended() && begun.elapsed() < Duration::from_secs(90) {

@@ -2,13 +2,18 @@
 //! without them by loading again; on a phone the other way comes first.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::{Walk, desktop, phone};
+use crate::live::nodes::two_nodes_at;
 use crate::live::{House, LABEL, PHONE, telegram};
 use crate::parts::browser::Look;
-use crate::parts::{READY, eventually_async};
+use crate::parts::front::Front;
+use crate::parts::postgres::schema;
+use crate::parts::whatsapp::Whatsapp;
+use crate::parts::{READY, eventually_async, local};
 
 /// What the QR code in a picture says, if there is one.
 fn read(picture: &Path) -> Option<String> {
@@ -102,6 +107,27 @@ async fn a_page_outlives_its_server_and_shows_the_next_one_s_code() {
     house.double.scan(PHONE, &second).await.expect("a scan");
     walk.until(".sign-good").await;
     assert_eq!(house.app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_outlives_the_node_that_watches_and_shows_the_other_one_s_code() {
+    let (double, schema, front) = (Whatsapp::start(), schema(), Front::start(local(9)));
+    let (mut first, second) = two_nodes_at(&double.variables(), &schema.url(), Some(&front));
+    let link = first.link(json!({ "providers": ["WHATSAPP"] })).await;
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    walk.browser.goto(&link.url).await;
+    walk.press("submit").await;
+    let shown = on_show(&walk, "qr-node-first").await;
+    first.kill();
+    front.aim(second.address());
+    let fresh = eventually_async("another code", Duration::from_secs(60), async || {
+        read(&walk.browser.screenshot("qr-node").await).filter(|text| *text != shown)
+    })
+    .await;
+    assert!(double.scan(PHONE, &shown).await.is_err(), "what nobody listens to links nothing");
+    double.scan(PHONE, &fresh).await.expect("a scan");
+    walk.until(".sign-good").await;
+    assert_eq!(second.accounts().await.len(), 1);
 }
 
 #[tokio::test]
