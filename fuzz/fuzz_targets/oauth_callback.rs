@@ -1,6 +1,10 @@
-//! What a person brings back from a provider’s pages.
+//! What a person brings back from a provider’s pages: the query as a whole, then what its provider reads of it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|query: &[u8]| vestibule::providers::fuzzing::callback(query));
+fuzz_target!(|query: &str| {
+    if let Some(brought) = vestibule::web::fuzzing::callback(query) {
+        vestibule::providers::fuzzing::callback(brought);
+    }
+});

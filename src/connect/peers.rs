@@ -37,6 +37,7 @@ impl Peers {
     /// Whether somebody who waits for the answer may ask about an account in a lane now.
     pub(super) fn admits_one(&self, lane: &str, id: &AccountId) -> bool {
         let (mut known, now) = (self.known(), Instant::now());
+        // The lane last, whose turn is everybody's.
         known.accounts.admits_one(id.as_str(), now) && known.breakers.admits_one(lane, now)
     }
 

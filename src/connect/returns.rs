@@ -207,6 +207,11 @@ impl Connect {
         let parked = self.store.read().await?.parked(&read.1.id, &hash(handle)).await?;
         let in_time = |at| self.now().since(at) <= PARKED_FOR;
         if let Some(parked) = parked.filter(|parked| parked.way.parked_at.is_some_and(in_time)) {
+            if !holds(&read.0, cookie) {
+                // It stays there for the browser that left; this one is told so.
+                tracing::info!(session.id = %id, cause = "callback_other_browser", "a return was refused");
+                return self.view(id, cookie).await;
+            }
             let answer = Answer { action: Action::Returned, fields: decode(&parked.brought)? };
             let version = parked.way.attempt_version;
             self.answer_with(read, cookie, version, answer, Some(parked.way.id)).await?;

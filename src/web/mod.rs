@@ -21,6 +21,12 @@ mod streams;
 mod webhooks;
 mod wizard;
 
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    //! What the fuzz targets call.
+    pub use super::wizard::fuzzed as callback;
+}
+
 pub use limits::LimitSettings;
 pub use listen::serve;
 pub use metrics::metrics;

@@ -24,7 +24,9 @@ export function detour({ state, interaction, ctx, ...asked }, person, scopes) {
   const settings = state.settings(client);
   const strict = [STRICT, ...(settings.approval_domains ?? [])].includes(domainOf(person));
   const given = approved(state, client, person);
-  if (isPersonal(person) || !strict || sensitive(scopes).every((scope) => given.has(scope))) return undefined;
+  // What belongs to no resource goes with the rest; who only signs in needs nobody.
+  const needed = sensitive(scopes).length ? scopes : [];
+  if (isPersonal(person) || !strict || needed.every((scope) => given.has(scope))) return undefined;
   return (finish) => {
     if (ctx.query.step === 'return') {
       const error = settings.approval_error ?? 'access_denied';

@@ -3,7 +3,7 @@
 export const FAULTS = new Set([
   // The ID token.
   'id_token_missing', 'id_token_wrong_nonce', 'id_token_no_nonce', 'id_token_wrong_iss', 'id_token_wrong_aud',
-  'id_token_many_aud', 'id_token_bad_signature', 'id_token_unknown_key', 'id_token_unknown_kid', 'id_token_no_kid',
+  'id_token_many_aud', 'id_token_no_iss', 'id_token_no_aud', 'id_token_no_signature', 'id_token_bad_signature', 'id_token_unknown_key', 'id_token_unknown_kid', 'id_token_no_kid',
   'id_token_alg_none', 'id_token_hs256_secret', 'id_token_hs256_public_key', 'id_token_expired',
   'id_token_iat_future', 'id_token_nbf_future', 'id_token_no_sub', 'id_token_empty_sub',
   // Microsoft's alone.

@@ -70,6 +70,7 @@ export class Keys {
       return `${body}.${createHmac('sha256', shared).update(body).digest('base64url')}`;
     }
     const token = await new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
+    if (taken('id_token_no_signature')) return token.slice(0, token.lastIndexOf('.') + 1);
     if (!taken('id_token_bad_signature')) return token;
     const at = token.lastIndexOf('.') + 1;
     const signature = Buffer.from(token.slice(at), 'base64url');
@@ -97,6 +98,8 @@ function bend(claims, faults, client) {
     id_token_wrong_nonce: () => { claims.nonce = 'somebody-elses-nonce'; },
     id_token_no_nonce: () => { delete claims.nonce; },
     id_token_wrong_iss: () => { claims.iss = 'https://somebody-else.example'; },
+    id_token_no_iss: () => { delete claims.iss; },
+    id_token_no_aud: () => { delete claims.aud; },
     id_token_wrong_aud: () => { claims.aud = 'another-client'; },
     id_token_many_aud: () => { claims.aud = [claims.aud, 'another-client']; },
     id_token_expired: () => { claims.iat = now - 7200; claims.exp = now - 3600; delete claims.nbf; },

@@ -29,8 +29,7 @@ export function build(state) {
     lasting: (code) => scopes.isLasting([...code.scopes]),
     granted: (client, person) => {
       const all = approved(state, client, person);
-      const forAll = all.size ? [...all, ...scopes.ALL.filter((scope) => !scopes.resourceOf(scope))] : [];
-      return new Set([...forAll, ...state.ledger.entry(client, person).scopes]);
+      return new Set([...all, ...state.ledger.entry(client, person).scopes]);
     },
     denial: () => ({ error: 'access_denied', error_description: describe(65004) }),
     beforeConsent: detour,

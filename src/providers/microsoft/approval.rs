@@ -7,6 +7,7 @@ use crate::contract::{Context, Fact, Next, Notice, Step, StepKind, Tone, Trouble
 use super::super::oauth::refusal::Refusal;
 use super::super::oauth::sign_in;
 use super::super::oauth::trip::Place;
+use super::scopes;
 use super::tenant::{PERSONAL, Tenant, is_domain, is_guid};
 use super::{Microsoft, VOICE};
 
@@ -45,7 +46,8 @@ impl Microsoft {
         let tenant = self.tenant_to_approve(&place);
         let url = self.base.join(&format!("/{tenant}/v2.0/adminconsent"));
         let mut url = url.map_err(|_| Trouble::bug("approval_address"))?;
-        let scope = self.wanted.names().collect::<Vec<_>>().join(" ");
+        // All that the person is asked for, or they are sent here again for what is left.
+        let scope = scopes::asking(self.wanted.names());
         url.query_pairs_mut().extend_pairs([
             ("client_id", &*self.party.client_id),
             ("scope", &scope),

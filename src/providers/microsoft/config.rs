@@ -58,8 +58,10 @@ impl Config {
         let (base, graph) = (origin("base", LOGIN)?, origin("graph_base", GRAPH)?);
         let strict = base.host_str().is_some_and(|host| CLOUDS.contains(&host));
         let tenant = section.text("tenant", 253);
-        let tenant = Tenant::parse(tenant.as_deref().unwrap_or("common")).unwrap_or_else(|| {
-            let rule = "must be common, organizations, consumers, a tenant’s ID or one of its domains";
+        let tenant = Tenant::parse(tenant.as_deref().unwrap_or("common"));
+        // Tokens name their tenant by its ID alone, which a domain could not be held against.
+        let tenant = tenant.filter(|tenant| !matches!(tenant, Tenant::Domain(_))).unwrap_or_else(|| {
+            let rule = "must be common, organizations, consumers or one tenant’s “Directory (tenant) ID”, not a domain of it";
             section.problem("tenant", rule);
             Tenant::Common
         });

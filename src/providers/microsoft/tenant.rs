@@ -14,7 +14,7 @@ pub enum Tenant {
     Consumers,
     /// Those of one organisation, by its id.
     Id(String),
-    /// Those of one organisation, by one of its domains.
+    /// One organisation by one of its domains: where to ask, and nobody's to sign in.
     Domain(String),
 }
 
@@ -42,11 +42,12 @@ impl Tenant {
         }
     }
 
-    /// Whether an account of this tenant, an id, may sign in. A domain's id is not known here; Microsoft holds to it.
+    /// Whether an account of this tenant, an id, may sign in. A domain's id is not known here.
     pub fn admits(&self, id: &str) -> bool {
         match self {
             Self::Common => true,
-            Self::Organizations | Self::Domain(_) => !id.eq_ignore_ascii_case(PERSONAL),
+            Self::Organizations => !id.eq_ignore_ascii_case(PERSONAL),
+            Self::Domain(_) => false,
             Self::Consumers => id.eq_ignore_ascii_case(PERSONAL),
             Self::Id(own) => id.eq_ignore_ascii_case(own),
         }
@@ -103,7 +104,7 @@ mod tests {
             ("organizations", true, false),
             ("consumers", false, true),
             (ID, true, false),
-            ("contoso.example", true, false),
+            ("contoso.example", false, false),
             ("99999999-2222-3333-4444-555555555555", false, false),
         ] {
             let tenant = Tenant::parse(tenant).unwrap();

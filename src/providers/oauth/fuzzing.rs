@@ -1,5 +1,6 @@
 //! What strangers write, read as these providers read it, and what must hold of it however it was written.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -19,11 +20,9 @@ use crate::kernel::secret::Secret;
 const ISSUER: &str = "https://id.example/{tenantid}/v2.0";
 const NOW: Millis = Millis(2_000_000_000_000);
 
-/// Reads what a person brings back, as a query.
-pub fn callback(query: &[u8]) {
-    let fields =
-        url::form_urlencoded::parse(query).map(|(name, text)| (name.into_owned(), Secret::new(text)));
-    let answer = Answer { action: Action::Returned, fields: fields.collect() };
+/// Reads what a person brings back, as the callback lets it through.
+pub fn callback(fields: BTreeMap<String, Secret>) {
+    let answer = Answer { action: Action::Returned, fields };
     let value = |name: &str| answer.secret(name).map(Secret::reveal).filter(|value| !value.is_empty());
     match callback::read(&answer, ISSUER) {
         Ok(Brought::Code { code, named }) => {

@@ -12,6 +12,9 @@ mod returns;
 mod show;
 mod steps;
 
+#[cfg(fuzzing)]
+pub use returns::fuzzed;
+
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{

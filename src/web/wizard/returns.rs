@@ -57,6 +57,23 @@ fn read(query: &str) -> Result<BTreeMap<String, Secret>, Refused> {
     }
 }
 
+/// Reads a query that somebody made up, and holds of what is let through what must hold of it.
+#[cfg(fuzzing)]
+pub fn fuzzed(query: &str) -> Option<BTreeMap<String, Secret>> {
+    let brought = read(query).ok()?;
+    let has = |name: &str| brought.get(name).is_some_and(|value| !value.reveal().is_empty());
+    assert!(query.len() <= WHOLE && brought.len() <= MANY && has("state") && (has("code") || has("error")));
+    for (name, value) in &brought {
+        assert!(
+            !name.contains(char::REPLACEMENT_CHARACTER)
+                && !value.reveal().contains(char::REPLACEMENT_CHARACTER)
+        );
+        let twice = url::form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known == name).count();
+        assert_eq!(twice, 1, "{name}");
+    }
+    Some(brought)
+}
+
 /// `GET /providers/{providerName}/callback`: 303 to the session, with a handle where the session's cookie is missing; 410 with the way home when that is over;
 /// 404 for a provider of no such name and for a sign-in that nobody waits for, 400 for what no provider sends: without `state`, without both `code` and
 /// `error`, a parameter twice, overlong or not in UTF-8.
@@ -135,7 +152,7 @@ pub(super) async fn approval(
         return canvas.problem(StatusCode::NOT_FOUND, ProblemKind::NotFound, "not_found");
     };
     let query = query.unwrap_or_default();
-    let returned = Form::read(query.get(..WHOLE).unwrap_or(&query).as_bytes());
+    let returned = Form::read(if query.len() <= WHOLE { query.as_bytes() } else { b"" });
     let granted =
         returned.text("error").is_empty() && returned.text("admin_consent").eq_ignore_ascii_case("true");
     match web.connect.decide(slug, returned.text("state"), granted).await {

@@ -290,13 +290,24 @@ async fn dovecot_takes_a_backend_s_token_and_no_forged_one() {
         assert!(dovecot.takes_token(ca, login, &right), "the token we hand out");
         assert!(!dovecot.takes_token(ca, login, &format!("{right}x")), "a forged one");
         assert!(!dovecot.takes_token(ca, eve, &right), "somebody else's mailbox");
+        // One that was given to us for something else.
+        let key = |name: &str| format!("PROVIDERS__{}__{name}", super::slug(house).to_uppercase());
+        let less = [(&*key("SCOPES"), "contacts"), (&*key("OPTIONAL_SCOPES"), "")];
+        let other = Place::with(house, &less, json!({})).await;
+        let for_less = other.account(&other.link(json!({})).await).await;
+        let for_less = other.credentials(&for_less, json!({})).await.json();
+        assert!(!dovecot.takes_token(ca, login, token(&for_less)), "one without mail");
         let renewed = place.credentials(&account, json!({ "refresh": true })).await.json();
         assert!(dovecot.takes_token(ca, login, token(&renewed)), "the one after it");
+        place.identity.expire_access(&place.client, address(house)).await;
+        assert!(!dovecot.takes_token(ca, login, token(&renewed)), "one that has run out");
         if house == House::Microsoft {
-            // Nothing ends a grant at Microsoft but the person, so that its tokens run out by themselves.
+            // Nothing ends a grant at Microsoft but the person.
             continue;
         }
         // What was deleted is ended at the provider, and opens nothing any more.
+        let right = token(&place.credentials(&account, json!({ "refresh": true })).await.json()).to_owned();
+        assert!(dovecot.takes_token(ca, login, &right));
         let reply = place.app.api("DELETE", &format!("/v1/accounts/{account}"), None).await;
         assert_eq!(reply.status, 200);
         eventually_async("the token is void", READY, async || {

@@ -157,6 +157,7 @@ async fn another_browser_exchanges_nothing_and_the_right_one_goes_on() {
     let other = Person::new().open(back.as_str()).await;
     assert_eq!(other.reply.status, 403, "{}", other.text());
     assert!(place.identity.log(&place.client, "token").await.is_empty());
+    assert!(place.app.output().contains("cause=\"callback_other_browser\""), "{}", place.app.output());
     // What was brought lies where it was put, for the person's own browser.
     assert!(place.app.accounts().await.is_empty());
     let end = person.open(back.as_str()).await;
@@ -176,11 +177,38 @@ async fn a_second_tab_makes_the_first_one_late_and_both_show_the_end() {
     assert_eq!(seen.reply.status, 200);
     assert!(!succeeded(&seen), "the first tab's sign-in was replaced: {}", seen.text());
     assert!(seen.has("button[value=submit]"), "a way on: {}", seen.text());
+    assert!(
+        place.app.output().contains("code=\"state_stale\"")
+            || place.app.output().contains("cause=\"state_stale\"")
+    );
     let end = person.open(late.as_str()).await;
     assert!(succeeded(&end), "{}", end.text());
     let again = person.open(&place.app.url(&format!("/wizard/{}", link.id))).await;
     assert!(succeeded(&again), "{}", again.text());
     assert_eq!(place.app.accounts().await.len(), 1);
+}
+
+/// Both come back in the same moment, each with a code that is good; the page that was opened last counts.
+#[tokio::test]
+async fn two_tabs_that_come_back_at_once_make_one_account() {
+    for house in HOUSES {
+        let place = Place::start(house).await;
+        let link = place.link(json!({ "name": "user_1" })).await;
+        let person = Person::new();
+        let first = person.begin(&link).await;
+        let here = place.app.url(&format!("/wizard/{}", link.id));
+        let page = person.open(&here).await;
+        let second = person.submit(&page, &page.sheet()).await;
+        let (early, late) = (place.consent(&first).await, place.consent(&second).await);
+        let (one, other) = tokio::join!(person.open(early.as_str()), person.open(late.as_str()));
+        for seen in [&one, &other] {
+            assert_eq!(seen.reply.status, 200, "{house:?}: {}", seen.text());
+        }
+        assert!(succeeded(&other), "{house:?}: {}", other.text());
+        assert!(succeeded(&person.open(&here).await), "{house:?}");
+        assert_eq!(crate::oauth::walk::codes(place.identity, &place.client).await, 1, "{house:?}");
+        assert_eq!(place.app.accounts().await.len(), 1, "{house:?}");
+    }
 }
 
 #[tokio::test]
@@ -194,6 +222,7 @@ async fn an_administrator_approves_and_the_person_goes_on() {
     let waiting = person.open(back.as_str()).await;
     let url = waiting.attribute("#pass-on", "value").unwrap_or_else(|| panic!("{}", waiting.text()));
     assert!(url.starts_with(place.identity.origin()) && url.contains("/v2.0/adminconsent"), "{url}");
+    assert_eq!(parameter(&url, "scope"), parameter(&leaves_for(&leaving), "scope"), "all of it is approved");
     assert!(!url.contains("/common/"), "{url}");
     // The administrator opens it in a browser of their own.
     let back = place.identity.visitor().walk(&url, "admin@needs-approval.example", &Choices::default()).await;

@@ -2,9 +2,11 @@
 //! provider or a mixed-up browser brings back.
 
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
+use vestibule::store::sqlite_url;
 
 use super::{HOUSES, Place, leaves_for, parameter};
 use crate::app::Link;
@@ -21,6 +23,9 @@ const REPLIES: &[(&str, &str)] = &[
     ("id_token_wrong_iss", "id_token_issuer"),
     ("id_token_wrong_aud", "id_token_audience"),
     ("id_token_many_aud", "id_token_audience_several"),
+    ("id_token_no_iss", "id_token_issuer"),
+    ("id_token_no_aud", "id_token_audience"),
+    ("id_token_no_signature", "id_token_signature"),
     ("id_token_bad_signature", "id_token_signature"),
     ("id_token_unknown_key", "id_token_signature"),
     ("id_token_unknown_kid", "id_token_key_unknown"),
@@ -33,6 +38,27 @@ const REPLIES: &[(&str, &str)] = &[
     ("id_token_no_sub", "id_token_sub"),
     ("id_token_empty_sub", "id_token_sub"),
 ];
+
+/// No account, nothing that was told or waits to be told of one, and nothing that waits for a backend.
+async fn assert_no_trace(place: &Place, of: &str) {
+    assert!(place.app.accounts().await.is_empty(), "{of} left an account");
+    let mut raw =
+        SqliteConnection::connect(&sqlite_url(&place.app.data("vestibule.db"))).await.expect("the file");
+    for (what, sql) in [
+        ("accounts", "SELECT COUNT(*) FROM accounts"),
+        ("events", "SELECT COUNT(*) FROM events WHERE kind LIKE 'account.%' OR kind = 'session.completed'"),
+        ("finishes", "SELECT COUNT(*) FROM finishes"),
+    ] {
+        let left: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw).await.expect("a number");
+        assert_eq!(left, 0, "{of} left {what}");
+    }
+}
+
+/// How often a code stands in the log of a server.
+fn logged(place: &Place, code: &str) -> usize {
+    let line = format!("cause=\"{code}\"");
+    place.app.output().lines().filter(|said| said.contains(&line)).count()
+}
 
 async fn cause(place: &Place, link: &Link) -> Value {
     place.app.session(&link.id).await["cause"].clone()
@@ -56,7 +82,7 @@ async fn tokens_that_prove_nothing_are_refused_by_name_and_the_person_may_try_ag
                 "{fault}: {}",
                 refused.text()
             );
-            assert!(place.app.accounts().await.is_empty(), "{fault} left an account");
+            assert_no_trace(&place, fault).await;
             place.identity.clear_faults(&place.client).await;
         }
         let link = place.link(json!({})).await;
@@ -95,11 +121,16 @@ async fn what_only_one_provider_can_get_wrong_is_refused_by_name_too() {
             let leaving = person.begin(&link).await;
             place.identity.fault_once(&place.client, fault).await;
             let back = place.consent(&leaving).await;
+            let asked = place.identity.log(&place.client, "token").await.len();
             let refused = person.open(back.as_str()).await;
             assert_eq!(refused.reply.status, 200, "{fault}: {}", refused.text());
+            if fault.starts_with("callback_") {
+                let now = place.identity.log(&place.client, "token").await.len();
+                assert_eq!(now, asked, "{fault}: its code was exchanged");
+            }
             assert_eq!(cause(&place, &link).await, *code, "{fault} at {house:?}");
             assert!(refused.has("#notice"), "{fault}: {}", refused.text());
-            assert!(place.app.accounts().await.is_empty(), "{fault} left an account");
+            assert_no_trace(&place, fault).await;
         }
     }
 }
@@ -119,6 +150,27 @@ async fn what_a_person_granted_is_ended_when_the_new_token_does_not_prove_to_be_
     let again = person.submit(&refused, &refused.sheet()).await;
     let end = person.open(place.consent(&again).await.as_str()).await;
     assert!(succeeded(&end), "{}", end.text());
+}
+
+/// What Microsoft says of a code besides: each word of its own leads to a code of its own.
+#[tokio::test]
+async fn what_microsoft_says_of_a_code_is_told_apart() {
+    let place = Place::start(House::Microsoft).await;
+    for (number, code) in [
+        (54_005, "code_redeemed_before"),
+        (501_481, "pkce_mismatch"),
+        (70_008, "sign_in_expired"),
+        (50_105, "user_not_assigned"),
+    ] {
+        let link = place.link(json!({})).await;
+        let person = Person::new();
+        let back = place.consent(&person.begin(&link).await).await;
+        place.identity.fault(&place.client, "token_400", json!({ "error_codes": [number] }), true).await;
+        let refused = person.open(back.as_str()).await;
+        assert!(refused.has("#notice"), "{number}: {}", refused.text());
+        assert_eq!(cause(&place, &link).await, code, "{number}");
+        assert_no_trace(&place, code).await;
+    }
 }
 
 /// A policy of the organisation asks for more than a password: what Microsoft wants to be asked goes back to it, as it
@@ -198,10 +250,11 @@ async fn states_that_are_swapped_repeated_stale_or_made_up_exchange_nothing() {
 
         let asked = async || place.identity.log(&place.client, "token").await.len();
         let before = asked().await;
-        let logged = |code: &str| {
-            let line = format!("cause=\"{code}\"");
-            place.app.output().lines().filter(|said| said.contains(&line)).count()
-        };
+        let logged = |code: &str| logged(&place, code);
+        // Once more it is too late, and so it is for whoever has another browser.
+        assert_eq!(logged("state_repeated"), 0);
+        assert!(succeeded(&ada.open(back.as_str()).await));
+        assert_eq!(logged("state_repeated"), 1);
         let mut doubles = logged("callback_repeated");
         for doubled in ["state=a", "code=b", "iss=c&iss=d"] {
             let page = ada.open(&format!("{back}&{doubled}")).await;
@@ -277,7 +330,7 @@ async fn sessions_that_are_over_take_no_sign_in() {
     let taken = place.app.api("DELETE", &format!("/v1/hosted/accounts/link/{}", link.id), None).await;
     assert_eq!(taken.status, 200);
     let page = person.open(back.as_str()).await;
-    assert_eq!(page.reply.status, 410, "{}", page.text());
+    assert_eq!((page.reply.status, logged(&place, "revoked")), (410, 1), "{}", page.text());
 
     let soon = vestibule::kernel::clock::Clock::system().now().after(std::time::Duration::from_secs(3));
     let link = place.link(json!({ "expiresOn": soon.rfc3339() })).await;
@@ -286,7 +339,7 @@ async fn sessions_that_are_over_take_no_sign_in() {
     let back = place.consent(&leaving).await;
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let page = person.open(back.as_str()).await;
-    assert!(page.reply.status == 410, "{}", page.text());
+    assert_eq!((page.reply.status, logged(&place, "expired")), (410, 1), "{}", page.text());
     assert!(place.identity.log(&place.client, "token").await.is_empty());
     assert!(place.app.accounts().await.is_empty());
 }

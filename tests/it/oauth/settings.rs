@@ -53,8 +53,9 @@ async fn a_product_s_address_where_our_callback_belongs_is_named_from_the_pasted
     let (fine, said) = check(&place);
     assert!(fine && said.contains("The settings are fine."), "{said}");
     place.app.set("PROVIDERS__GOOGLE__CLIENT_JSON", &swapped);
-    let (_, said) = check(&place);
-    assert!(said.contains("https://app.example.com/auth/callback") && said.contains(&callback), "{said}");
+    let (fine, said) = check(&place);
+    assert!(!fine && said.contains("https://app.example.com/auth/callback"), "{said}");
+    assert!(said.contains(&callback), "{said}");
     place.app.set("PROVIDERS__GOOGLE__CLIENT_JSON", "{\"installed\":{}}");
     let (fine, _, said) = place.app.cli(&["config", "check"]);
     assert!(!fine && said.contains("providers.google.client_json"), "{said}");
@@ -76,8 +77,13 @@ async fn a_microsoft_tenant_that_is_a_home_is_asked_without_a_person() {
     assert!(!fine && said.contains("config_client_secret_expired"), "{said}");
     place.register_again(json!({ "home_tenant": tenant })).await;
     place.app.set("PROVIDERS__MICROSOFT__TENANT", "nowhere.example");
-    let (_, said) = check(&place);
-    assert!(said.contains("config_client_unknown") && said.contains("and tenant"), "{said}");
+    let (fine, _, said) = place.app.cli(&["config", "check"]);
+    assert!(!fine && said.contains("providers.microsoft.tenant") && said.contains("not a domain"), "{said}");
+    let elsewhere =
+        crate::parts::identity::Identity::shared(House::Microsoft).tenant("nowhere.example").await;
+    place.app.set("PROVIDERS__MICROSOFT__TENANT", &elsewhere);
+    let (fine, said) = check(&place);
+    assert!(!fine && said.contains("config_client_unknown") && said.contains("and tenant"), "{said}");
 }
 
 #[tokio::test]

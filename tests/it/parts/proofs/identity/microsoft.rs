@@ -250,7 +250,8 @@ async fn microsoft_waits_for_an_administrator_where_one_is_needed() {
     }
 
     let tenant = app.identity.tenant("needs-approval.example").await;
-    let scope = "https://graph.microsoft.com/Mail.ReadWrite https://outlook.office.com/.default";
+    let scope = "openid profile email offline_access https://graph.microsoft.com/Mail.ReadWrite \
+                 https://outlook.office.com/.default";
     let page = |tenant: &str| {
         let mut url = url::Url::parse(&app.identity.at(&format!("/{tenant}/v2.0/adminconsent"))).unwrap();
         let query = [
