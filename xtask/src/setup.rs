@@ -12,7 +12,7 @@ pub struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     package("chromium", "/usr/bin/chromium", "the browser that walks through the wizard"),
     package("chromium-driver", "/usr/bin/chromedriver", "drives the browser"),
     package("dovecot-imapd", "/usr/sbin/dovecot", "a real mailbox server"),
@@ -24,6 +24,7 @@ const PACKAGES: [Package; 15] = [
     package("gcc", "/usr/bin/gcc", "compiles SQLite, ring and the kill shim"),
     package("libfaketime", "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "clocks that jump"),
     package("systemd", "/usr/bin/systemd-analyze", "checks the unit"),
+    package("buildah", "/usr/bin/buildah", "builds the image of the container file, without an engine"),
     package("python3", "/usr/bin/python3", "the receiver of the README's guide"),
     package("curl", "/usr/bin/curl", "for trying things by hand as the documentation shows"),
     package("fonts-noto-core", "/usr/share/fonts/truetype/noto", "letters for the screenshots"),

@@ -288,6 +288,45 @@ mod tests {
     }
 
     #[test]
+    fn the_host_that_takes_a_domain_s_mail_leads_to_one_system() {
+        let table = table();
+        for (host, imap) in [
+            ("alt4.aspmx.l.google.com", "imap.gmail.com:993"),
+            ("mx2.zoho.eu", "imappro.zoho.eu:993"),
+            ("mx01.emig.gmx.net", "imap.gmx.net:993"),
+            ("mx00.ionos.co.uk", "imap.ionos.co.uk:993"),
+            ("mx01.kundenserver.de", "imap.ionos.de:993"),
+            ("smtpin.rzone.de", "imap.strato.de:993"),
+            ("fb.mail.gandi.net", "mail.gandi.net:993"),
+            ("mailstore1.secureserver.net", "imap.secureserver.net:993"),
+            ("mx1.emailsrvr.com", "secure.emailsrvr.com:993"),
+            ("mx2.privateemail.com", "mail.privateemail.com:993"),
+            ("aspmx1.migadu.com", "imap.migadu.com:993"),
+            ("mta-gw.infomaniak.ch", "mail.infomaniak.com:993"),
+            ("mailserver.purelymail.com", "imap.purelymail.com:993"),
+            ("mxbiz2.qq.com", "imap.exmail.qq.com:993"),
+            ("qiye163mx01.mxmail.netease.com", "imap.qiye.163.com:993"),
+            ("mxw.mxhichina.com", "imap.qiye.aliyun.com:993"),
+        ] {
+            let found = table.by_exchange(host).and_then(|system| system.imap.as_deref());
+            assert_eq!(found, Some(imap), "{host}");
+        }
+        // A rented server, and a name that only ends like a known one.
+        for host in ["p3plcpnl0711.prod.phx3.secureserver.net", "notmx1.emailsrvr.com"] {
+            assert!(table.by_exchange(host).is_none(), "{host}");
+        }
+        let ends: Vec<_> = table.systems.iter().flat_map(|system| system.mx.split_whitespace()).collect();
+        for (at, end) in ends.iter().enumerate() {
+            assert_eq!(**end, end.to_ascii_lowercase(), "hosts are compared in small letters");
+            let other = ends.iter().enumerate().find(|(other, longer)| {
+                *other != at
+                    && longer.strip_suffix(end).is_some_and(|left| left.is_empty() || left.ends_with('.'))
+            });
+            assert_eq!(other, None, "{end} takes the mail of another row as well");
+        }
+    }
+
+    #[test]
     fn every_row_that_can_be_reached_names_both_servers_and_only_https_pages() {
         for system in table().systems {
             assert_eq!(system.imap.is_some(), system.rule != Rule::Unsupported, "{}", system.name);

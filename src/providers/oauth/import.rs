@@ -16,6 +16,8 @@ use super::sign_in::connected;
 /// What a refresh token is called from outside.
 const TOKEN: &str = "credentials.refresh_token";
 const SCOPES: &str = "credentials.scopes";
+/// What a refusal is called whose reason is a scope.
+const SCOPE_INVALID: &str = "config_scope_invalid";
 
 /// What was brought.
 struct Brought {
@@ -41,6 +43,11 @@ pub async fn prove(house: &dyn House, cx: &Context, brought: &State) -> Result<I
     let said = brought.scopes.as_deref();
     let redeemed = match renew(house, cx, &brought.refresh, said).await {
         Ok(redeemed) => redeemed,
+        // Asked for what our caller named, and not for what our operator did.
+        Err(refusal) if refusal.code == SCOPE_INVALID && house.proving(said) != house.proving(None) => {
+            refusal.log(house.voice().slug);
+            return Ok(unfit(SCOPES, "names what the provider does not know"));
+        }
         Err(refusal) => return refuse(refusal),
     };
     let granted = redeemed.tokens.scopes.as_deref();

@@ -1,42 +1,48 @@
 //! Schemathesis, which makes up requests out of the document: nothing that it thinks of makes the server fail or answer
 //! what is not documented. What it is told, and which checks are off, stands in `schemathesis.toml`.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::book::operations;
 use super::pages::cookies;
 use super::statuses::session;
 use crate::app::http::send;
 use crate::app::mailbox::Mailbox;
+use crate::app::person::{Person, Seen};
+use crate::app::signing::{ADA, HOUSES, leaves_for, parameter, set_up};
 use crate::app::{App, Link};
-use crate::parts::dns::Dns;
+use crate::live::House;
+use crate::parts::dns::{Answer, Dns};
+use crate::parts::identity::{House as Provider, Identity, shared_ca};
 use crate::parts::process::Process;
 use crate::parts::scratch::Scratch;
+use crate::parts::telegram::Telegram;
+use crate::parts::visitor::Choices;
+use crate::parts::whatsapp::Whatsapp;
 use crate::steps::Screen;
 use crate::webhooks::{endpoint, text, webhook};
 
-/// How long it may take; it takes half a minute where nothing else runs.
-const WITHIN: Duration = Duration::from_secs(300);
+/// How long it may take; it takes little more than a minute where nothing else runs.
+const WITHIN: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_made_up_from_the_document_get_documented_replies_and_break_nothing() {
-    let mailbox = Mailbox::start();
-    // A name server that knows nothing, so that made-up names lead nowhere.
+    let (mailbox, folder) = (Mailbox::start(), Scratch::new("schemathesis"));
+    // A name server that knows nothing but where the stand-ins are, so that made-up names lead nowhere.
     let names = Dns::start();
-    let app = mailbox.app(&[
-        ("REQUESTS_PER_MINUTE", "0"),
-        ("REQUESTS_PER_MINUTE_ADDRESS", "0"),
-        ("DNS_SERVER", &names.address().to_string()),
-    ]);
+    names.answer("localhost", Answer::one(Ipv4Addr::LOCALHOST));
+    let telegram = Telegram::start(1);
+    let house = everything(&mailbox, &names, &telegram, &folder).await;
+    let app = &house.app;
     let mut config = include_str!("schemathesis.toml").to_owned();
-    for (word, value) in things(&app, &mailbox).await {
+    for (word, value) in things(&house, &mailbox).await {
         config = config.replace(&format!("@{word}@"), &value);
     }
-    let folder = Scratch::new("schemathesis");
     let config = folder.write("schemathesis.toml", config);
     // As a file, since it does not test the address that it has the document from.
     let served = send("GET", &app.url("/openapi.json"), &[], b"").await;
@@ -65,20 +71,65 @@ fn program() -> std::path::PathBuf {
     path
 }
 
+/// A server with every provider set up, each beside what it talks to.
+async fn everything(mailbox: &Mailbox, names: &Dns, telegram: &Telegram, folder: &Scratch) -> House {
+    let double = Whatsapp::start();
+    let mut app = mailbox.prepared(&[
+        ("REQUESTS_PER_MINUTE", "0"),
+        ("REQUESTS_PER_MINUTE_ADDRESS", "0"),
+        ("DNS_SERVER", &names.address().to_string()),
+    ]);
+    for (name, value) in double.variables().into_iter().chain(telegram.variables()) {
+        app.set(&name, &value);
+    }
+    for provider in HOUSES {
+        set_up(&mut app, provider, json!({})).await;
+    }
+    let authorities = [mailbox.ca.file(), shared_ca().file()].map(std::fs::read_to_string);
+    let authorities = authorities.map(|file| file.expect("a certificate")).concat();
+    app.set("EXTRA_CA_FILE", &folder.write("authorities.pem", authorities).display().to_string());
+    app.run();
+    House { double, app }
+}
+
+/// A link for these providers.
+async fn link_for(app: &App, providers: Value) -> Link {
+    app.link(json!({ "providers": providers })).await
+}
+
+/// A person who is about to leave for Google's pages, and where on them.
+async fn leaving(app: &App) -> (Person, Link, String) {
+    let (person, link) = (Person::new(), link_for(app, json!(["GOOGLE"])).await);
+    let there = leaves_for(&person.begin(&link).await);
+    (person, link, there)
+}
+
+/// What hands a session over to another browser.
+async fn handover(app: &App) -> String {
+    let screen = Screen::start(app, &link_for(app, json!(["GOOGLE"])).await).await;
+    let url = screen.seen["step"]["url"].as_str().unwrap_or_else(|| panic!("{}", screen.seen));
+    url.rsplit_once('/').expect("a token").1.to_owned()
+}
+
 /// What there is to be found: sessions in every state, and accounts.
-async fn things(app: &App, mailbox: &Mailbox) -> Vec<(&'static str, String)> {
-    let mut over = None;
+async fn things(house: &House, mailbox: &Mailbox) -> Vec<(&'static str, String)> {
+    let app = &house.app;
+    let (person, signed_in, there) = leaving(app).await;
+    let back = Identity::shared(Provider::Google).consent(&there, ADA, &Choices::default()).await;
+    assert_eq!(person.open(back.as_str()).await.reply.status, 200);
+    let signed_in = text(&app.session(&signed_in.id).await["account_id"]);
+    let state_back = parameter(&leaving(app).await.2, "state").expect("a state");
+    let (mut over, mut accounts) = (None, Vec::new());
     for name in ["one", "other"] {
         let link = app.link(json!({ "name": name })).await;
         let mut screen = Screen::start(app, &link).await;
-        screen.connect(mailbox).await;
+        accounts.push(screen.connect(mailbox).await);
         over = Some((link, screen));
     }
     let (over, watching) = over.expect("a session that has ended");
-    let accounts = app.accounts().await;
-    let account = |at: usize| accounts[at]["id"].as_str().expect("an id").to_owned();
-    let (held, given_up) = (app.link(json!({})).await, app.link(json!({})).await);
-    let (walked, left) = (app.link(json!({})).await, app.link(json!({})).await);
+    let all = async || link_for(app, json!("*")).await;
+    let (held, given_up, walked, left) = (all().await, all().await, all().await, all().await);
+    let cookie = claimed(app, &walked).await;
     let (code, state) = session(app).await;
     let (begun, begun_state) = session(app).await;
     let hook = webhook(app, "https://hooks.example.com/", json!({})).await.id;
@@ -96,14 +147,20 @@ async fn things(app: &App, mailbox: &Mailbox) -> Vec<(&'static str, String)> {
         ("HELD", held.id),
         ("GIVEN_UP_TOKEN", Screen::start(app, &given_up).await.token),
         ("GIVEN_UP", given_up.id),
-        ("COOKIE", claimed(app, &walked).await),
+        ("FORM", form(app, &walked, &cookie).await),
+        ("COOKIE", cookie),
         ("WALKED", walked.id),
         ("LEFT_COOKIE", claimed(app, &left).await),
         ("LEFT", left.id),
         ("SHOWN", secret(&app.link(json!({})).await)),
         ("CLAIMED", secret(&app.link(json!({})).await)),
-        ("READ", account(0)),
-        ("DELETED", account(1)),
+        ("ONLINE", house.account().await),
+        ("SIGNED_IN", signed_in),
+        ("DELETED", accounts.remove(1)),
+        ("READ", accounts.remove(0)),
+        ("BACK", state_back),
+        ("HANDOVER", handover(app).await),
+        ("HANDED_OVER", handover(app).await),
         ("CODE", code),
         ("STATE", state),
         ("WEBHOOK", hook),
@@ -126,4 +183,11 @@ async fn claimed(app: &App, link: &Link) -> String {
     let reply = send("POST", &link.url, &[("origin", &app.url(""))], b"").await;
     assert_eq!(reply.status, 303, "{}", reply.text());
     cookies(&reply)
+}
+
+/// The token of the forms that this browser is shown.
+async fn form(app: &App, link: &Link, cookie: &str) -> String {
+    let url = app.url(&format!("/wizard/{}", link.id));
+    let seen = Seen { reply: send("GET", &url, &[("cookie", cookie)], b"").await, url };
+    seen.attribute("input[name=form]", "value").unwrap_or_else(|| panic!("{}", seen.text()))
 }

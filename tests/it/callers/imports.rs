@@ -205,6 +205,14 @@ async fn a_grant_is_proved_by_renewing_it_and_by_the_provider_s_word_about_whose
         assert_eq!(wrong.status, 400, "{}", wrong.text());
         assert!(wrong.text().contains("credentials.refresh_token was refused"), "{}", wrong.text());
         assert!(!wrong.text().contains("hunter2"));
+        // Who names scopes hears that they are unknown, where the provider is asked for them.
+        let mut unknown = body(&refresh);
+        unknown["credentials"]["scopes"] = json!("https://graph.microsoft.com/No.Such");
+        if house == House::Microsoft {
+            let reply = import(&place.app, &unknown, &[]).await;
+            assert_eq!(reply.status, 400, "{}", reply.text());
+            assert!(reply.text().contains("credentials.scopes names what"), "{}", reply.text());
+        }
         // What is nobody's fault is no answer.
         place.identity.fault_once(&place.client, "token_500").await;
         let silent = import(&place.app, &body(&refresh), &[]).await;

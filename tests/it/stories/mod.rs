@@ -3,6 +3,7 @@
 mod both;
 mod bytes;
 mod riposte;
+mod rows;
 
 use std::collections::BTreeMap;
 

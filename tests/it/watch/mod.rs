@@ -3,7 +3,7 @@
 
 mod actors;
 mod clients;
-mod clock;
+pub mod clock;
 mod endings;
 mod events;
 mod grants;

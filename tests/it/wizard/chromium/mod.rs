@@ -14,7 +14,9 @@ mod oauth;
 mod passwords;
 mod problems;
 mod reconnect;
+mod reference;
 mod riposte;
+mod tour;
 mod words;
 
 use std::path::Path;
