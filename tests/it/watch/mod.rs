@@ -2,7 +2,7 @@
 //! that people withdraw their grants at.
 
 mod clients;
-mod clock;
+pub mod clock;
 mod endings;
 mod events;
 mod grants;
