@@ -88,7 +88,7 @@ async fn another(walk: &Walk, name: &str, before: &str) -> String {
 
 #[tokio::test]
 async fn a_page_that_is_loaded_again_and_one_in_another_tab_show_the_step_with_a_code_that_works() {
-    let house = House::with(&[("PROVIDERS__WHATSAPP__TEST_CODE_SECONDS", "10")]);
+    let house = House::with(&[("PROVIDERS__WHATSAPP__TEST_CODE_SECONDS", "8")]);
     let walk = Walk::start(desktop(), "desktop-light").await;
     walk.begin(&house.link(json!({})).await).await;
     let shown = on_show(&walk, "qr-loaded-again").await;
@@ -121,7 +121,7 @@ async fn a_page_that_hears_no_events_asks_for_the_next_code_by_itself() {
     let walk = Walk::start(desktop(), "desktop-light").await;
     // A proxy lets none through; a browser has none.
     for without in ["Network.setBlockedURLs", "Page.addScriptToEvaluateOnNewDocument"] {
-        let house = House::with(&[("PROVIDERS__WHATSAPP__TEST_CODE_SECONDS", "8")]);
+        let house = House::with(&[("PROVIDERS__WHATSAPP__TEST_CODE_SECONDS", "5")]);
         walk.browser.devtools("Network.enable", json!({})).await;
         let how = json!({ "urls": ["*/events"], "source": "delete window.EventSource" });
         walk.browser.devtools(without, how).await;
