@@ -310,15 +310,21 @@ async fn each_no_of_telegrams_has_its_words_and_its_way_on() {
 #[tokio::test]
 async fn codes_of_telegrams_that_nobody_scans_run_out_and_others_are_asked_for() {
     let mut house = telegram::House::start(json!({ "dc": 2 })).await;
-    house.double.tell("/settings", json!({ "tokenMs": 3000 })).await;
+    house.double.tell("/settings", json!({ "tokenMs": 5000, "push": false })).await;
     // Nobody waits ten minutes here.
     assert!(house.app.stop());
     let (clock, mut command) = (Clock::at("+0"), house.app.command(&["serve"]));
     clock.give(&mut command);
     house.app.run_as(command);
+    // The last code counts as long as it is on show.
+    let mut person = Patient::new(Screen::start(&house.app, &house.link(json!({})).await).await);
+    let last = person.code().await;
+    clock.set("+11m");
+    house.double.scan(&last, ADA).await;
+    person.connected(ADA).await;
     let mut person = Patient::new(Screen::start(&house.app, &house.link(json!({})).await).await);
     person.code().await;
-    clock.set("+11m");
+    clock.set("+22m");
     until(&mut person.screen, "the end of codes", |seen| seen["step"]["name"] == "ended").await;
     let step = &person.screen.seen["step"];
     assert_eq!(
