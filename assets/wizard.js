@@ -172,6 +172,7 @@
     };
     let heard = 0;
     const follow = () => {
+      if (!("EventSource" in window)) return;
       const events = new EventSource(live.dataset.events);
       events.addEventListener("moved", (event) => {
         heard = Date.now();

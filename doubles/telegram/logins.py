@@ -284,7 +284,37 @@ async def the_end_of_a_login_is_seen(double):
     with Expected(errors.SessionRevokedError):
         await client(state)
     assert (await double.scanned(client, "491510000215")).phone == "491510000215"
-    double.call("/revoke", {"phone": "491510000215", "error": "AUTH_KEY_UNREGISTERED"})
-    with Expected(errors.AuthKeyUnregisteredError):
-        await client(state)
+    for word, error in (("AUTH_KEY_UNREGISTERED", errors.AuthKeyUnregisteredError), ("SESSION_EXPIRED", errors.SessionExpiredError)):
+        double.call("/revoke", {"phone": "491510000215", "error": word})
+        with Expected(error):
+            await client(state)
+        assert (await double.scanned(client, "491510000215")).phone == "491510000215"
     await client.disconnect()
+
+
+async def a_client_that_is_too_old_and_a_session_in_two_places_are_told(double):
+    phone = "491510000220"
+    double.call("/accounts", {"phone": phone})
+    client = await double.connected()
+    double.call("/failures", {"method": "auth.sendCode", "error": "UPDATE_APP_TO_LOGIN"})
+    with Expected(errors.UpdateAppToLoginError):
+        await client.send_code_request(phone)
+    assert (await double.scanned(client, phone)).phone == phone
+    double.call("/failures", {"method": "updates.getState", "error": "AUTH_KEY_DUPLICATED"})
+    with Expected(errors.AuthKeyDuplicatedError):
+        await client(functions.updates.GetStateRequest())
+    await client.disconnect()
+
+
+async def codes_on_show_are_withdrawn_all_at_once(double):
+    phone = "491510000221"
+    double.call("/accounts", {"phone": phone})
+    clients = [await double.connected() for _ in range(2)]
+    shown = [await client.qr_login() for client in clients]
+    double.call("/expire", {})
+    for login in shown:
+        with Expected(Refused, "AUTH_TOKEN_EXPIRED"):
+            double.call("/scan", {"url": login.url, "phone": phone})
+    for client in clients:
+        assert (await double.scanned(client, phone)).phone == phone
+        await client.disconnect()

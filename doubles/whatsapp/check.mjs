@@ -71,14 +71,50 @@ const scenarios = {
     assert.equal(code(await again.until(closed)), 440);
     other.socket.end();
   },
-  async "a ban and an old version have their numbers"() {
+  async "a ban, a lock and an old version have their numbers"() {
     const { again } = await linked("491510000104");
     again.socket.end();
-    await call("/failures", { phone: "491510000104", reason: 402, expire: 60 });
-    assert.equal(code(await client(double, again).until(closed)), 402);
+    for (const reason of [402, 403]) {
+      await call("/failures", { phone: "491510000104", reason, expire: 60 });
+      assert.equal(code(await client(double, again).until(closed)), reason);
+    }
     await call("/settings", { minVersion: 2_000_000_000 });
     assert.equal(code(await client(double, again).until(closed)), 405);
     await call("/settings", { minVersion: 0 });
+  },
+  async "a registration is refused"() {
+    await call("/failures", { phone: "registration", reason: 403 });
+    assert.equal(code(await client(double).until(closed)), 403);
+  },
+  async "codes that nobody scans run out"() {
+    const one = client(double, { options: { qrTimeout: 200 } });
+    const { qr: text } = await one.until(qr);
+    await call("/expire", { qr: text });
+    await assert.rejects(call("/scan", { qr: text, phone: "491510000105" }), { message: "ref-expired" });
+    assert.equal(code(await one.until(closed)), 408);
+    assert.equal(new Set(one.updates.filter(qr).map((update) => update.qr)).size, 6);
+  },
+  async "a device that is removed unheard stays until it comes back"() {
+    const { jid, again } = await linked("491510000107");
+    await call("/unlink", { jid, silent: true });
+    await assert.rejects(again.until(closed, 300), /nothing of the sort/);
+    again.socket.end();
+    assert.equal(code(await client(double, again).until(closed)), 401);
+  },
+  async "silence is given up on"() {
+    const { again } = await linked("491510000108");
+    again.socket.end();
+    // Behind the greeting: Baileys misses an answer to its pings.
+    await call("/settings", { silent: "login" });
+    const logins = async () => (await call("/log")).filter(({ kind }) => kind === "login").length;
+    const before = await logins();
+    const later = client(double, { creds: again.creds, keys: again.keys, options: { keepAliveIntervalMs: 200 } });
+    while ((await logins()) === before) await new Promise((resolve) => setTimeout(resolve, 50));
+    // And before it.
+    await call("/settings", { silent: "accept" });
+    const early = client(double, { options: { connectTimeoutMs: 500 } });
+    for (const one of [early, later]) assert.equal(code(await one.until(closed)), 408);
+    await call("/settings", { silent: null });
   },
 };
 

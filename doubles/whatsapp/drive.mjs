@@ -1,5 +1,6 @@
-// Baileys, driven by the tests of other clients: `link` and `code` connect a device of its own, `go-on` takes over one that
-// another client linked (its session on standard input). Prints one line of JSON and ends.
+// Baileys, driven by the tests of other clients: `link` and `code` connect a device of its own, `leave` does too, asks whether
+// the service is still there and unlinks the device, `go-on` takes over one that another client linked (its session on
+// standard input). Prints one line of JSON and ends.
 
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { initAuthCreds } from "baileys";
@@ -87,6 +88,18 @@ const modes = {
     await pause(300);
     await call("/type", { phone, code: text });
     return restarted(first);
+  },
+  async leave() {
+    const first = client(double, { options: { keepAliveIntervalMs: 200 } });
+    const { qr } = await first.until((update) => update.qr);
+    const pinged = ({ log }) => log.some(({ attrs }) => attrs.xmlns === "w:p");
+    while (!(await call("/log")).filter(({ kind }) => kind === "registration").every(pinged)) await pause(50);
+    await call("/scan", { qr, phone });
+    await first.until((update) => update.connection === "close" && code(update) === 515);
+    const again = client(double, first);
+    await again.until((update) => update.connection === "open");
+    await again.socket.logout();
+    return { jid: again.creds.me.id };
   },
   "go-on": goOn,
 };

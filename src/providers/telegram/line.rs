@@ -18,7 +18,10 @@ use super::centres::AuthKey;
 use super::config::Application;
 use super::refusal::Refusal;
 use super::session::Kept;
-use super::wire::Wire;
+use super::wire::{CLOCK_AHEAD, Wire};
+
+/// By how much clocks are wrong at most, in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// A line.
 pub struct Line {
@@ -89,7 +92,12 @@ impl Line {
                 Some(wire) => wire,
                 None => Box::new(self.connect(deadline).await?),
             };
-            let answer = wire.ask(&request).await;
+            let mut answer = wire.ask(&request).await;
+            if answer == Err(CLOCK_AHEAD) {
+                // It was set since.
+                wire = Box::new(self.connect(deadline).await?);
+                answer = wire.ask(&request).await;
+            }
             if matches!(answer, Ok(_) | Err(Refusal::Named { .. })) {
                 self.wire = Some(wire);
             }
@@ -98,12 +106,22 @@ impl Line {
         timeout_at(deadline, asked).await.unwrap_or(Err(Refusal::Silent("timeout")))
     }
 
-    /// Connects, introduces us and learns what the data centre says of itself and the others.
+    /// Connects, as of a time that Telegram takes.
     async fn connect(&mut self, deadline: Instant) -> Result<Wire, Refusal> {
+        match self.connect_at(self.ahead, deadline).await {
+            // Whoever is behind is told the time.
+            Err(refusal) if refusal == CLOCK_AHEAD => self.connect_at(self.ahead - DAY, deadline).await,
+            connected => connected,
+        }
+    }
+
+    /// Connects, introduces us and learns what the data centre says of itself and the others. Its clock is ahead of ours by so
+    /// many milliseconds.
+    async fn connect_at(&mut self, ahead: i64, deadline: Instant) -> Result<Wire, Refusal> {
         let address = self.address(self.home).ok_or(Refusal::Silent("data_centre_unknown"))?;
         let stream = self.egress.connect(&address.ip().to_string(), address.port(), deadline).await?;
         let mut wire = match self.keys.get(&self.home) {
-            Some(key) => Wire::known(stream, **key, (self.ahead / 1000).try_into().unwrap_or(0)),
+            Some(key) => Wire::known(stream, **key, (ahead / 1000).try_into().unwrap_or(0)),
             None => Wire::agree(stream).await?,
         };
         let enums::Config::Config(config) = wire.call(&introduction(&self.application)).await?;

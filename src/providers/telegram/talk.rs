@@ -176,8 +176,11 @@ async fn run(
     loop {
         *until = *wishes.borrow_and_update();
         let leaves = *until == NOT_ANY_MORE;
-        if !leaves && cx.clock.now() >= *until {
-            return Place { at: At::Ended, ..place }.show(Wrong::default());
+        // What became of the last code is asked all the same: it may have been scanned just now.
+        let ended = !leaves && cx.clock.now() >= *until;
+        let end = |place| Place { at: At::Ended, ..place }.show(Wrong::default());
+        if ended && !shown {
+            return end(place);
         }
         let asked = Instant::now();
         match token(application, cx, &mut line).await {
@@ -186,6 +189,7 @@ async fn run(
                 return password::ask(cx, &mut line, place).await;
             }
             Ok(Token::Show(_)) | Err(_) if leaves => return Err(Trouble::bug("conversation_over")),
+            Ok(Token::Show(_)) if ended => return end(place),
             Ok(Token::Show(token)) => {
                 (tries, shown) = (0, true);
                 let now = cx.clock.now();
@@ -195,7 +199,7 @@ async fn run(
                 if tell.send(Box::new((*until, Ok(Heard::Code(code))))).await.is_err() {
                     return Err(Trouble::bug("conversation_over"));
                 }
-                let left = ends.min(*until).since(now).saturating_sub(MARGIN).max(PAUSE).min(QUIET);
+                let left = ends.since(now).saturating_sub(MARGIN).max(PAUSE).min(QUIET);
                 // In each case Telegram is asked what has become of it.
                 let cut = tokio::select! {
                     () = tokio::time::sleep(left) => false,
@@ -216,7 +220,7 @@ async fn run(
                 let unheard = shown && tries == 1 && refusal == Refusal::Silent("timeout");
                 let passes = unheard || refusal.is_broken() || refusal.is("AUTH_RESTART");
                 if !passes || tries >= TRIES {
-                    return unable(place, &refusal);
+                    return if ended { end(place) } else { unable(place, &refusal) };
                 }
                 tokio::time::sleep(PAUSE).await;
             }

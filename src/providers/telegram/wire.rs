@@ -31,6 +31,13 @@ const FRONT: usize = mtp::MAX_TRANSPORT_HEADER_LEN
 /// How often one request is said once more because the data centre wanted it said otherwise: with its salt, or its time.
 const REPEATS: u32 = 4;
 
+/// What a message is refused with that comes from too far ahead, on Telegram's clock. What comes from too far behind is sent
+/// again with the right time by itself; the library's messages never go back, so that this takes another connection.
+const TOO_HIGH: i32 = 17;
+
+/// The clock of this machine is ahead of what was thought of it. Nothing came of what was asked.
+pub const CLOCK_AHEAD: Refusal = Refusal::Silent("clock_wrong");
+
 /// A connection.
 pub struct Wire<M = Encrypted> {
     stream: TcpStream,
@@ -186,8 +193,11 @@ impl<M: Mtp> Wire<M> {
                         if sent.as_ref().is_some_and(|sent| sent.is_named(bad.msg_id)) =>
                     {
                         repeats += 1;
+                        if bad.code == TOO_HIGH {
+                            tracing::warn!("the clock of this machine is ahead of Telegram's");
+                            return Err(CLOCK_AHEAD);
+                        }
                         if !bad.retryable() || repeats > REPEATS {
-                            // 16 and 17: this machine's clock or theirs is wrong.
                             tracing::warn!(
                                 code = bad.code,
                                 why = bad.description(),

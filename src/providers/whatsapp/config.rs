@@ -146,6 +146,10 @@ mod tests {
         assert_eq!(settings.root, wire_whatsapp::WHATSAPP_ROOT);
         assert_eq!((settings.browser, &*settings.system), (Browser::Chrome, "Mac OS"));
         assert_eq!(config.versions.unwrap().as_str(), SOURCE);
+        // A code for a minute, five more for twenty seconds each: as long as the service lets its six references live.
+        let shown = settings.deadlines;
+        assert_eq!((shown.first_ref.as_secs(), shown.next_ref.as_secs()), (60, 20));
+        assert_eq!((shown.first_ref + 5 * shown.next_ref).as_secs(), 160);
         assert!((settings.clock)() > 1_700_000_000);
     }
 

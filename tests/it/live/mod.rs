@@ -2,8 +2,10 @@
 //! looks or does not; and whoever dies meanwhile, the person gets a fresh code.
 
 mod devices;
+mod ends;
 pub mod nodes;
 mod owners;
+mod secrets;
 pub mod telegram;
 mod walk;
 

@@ -33,7 +33,8 @@ impl House {
         Self::with(more, &[]).await
     }
 
-    async fn with(more: Value, options: &[(&str, &str)]) -> Self {
+    /// The same with settings of the server besides.
+    pub async fn with(more: Value, options: &[(&str, &str)]) -> Self {
         let double = Telegram::start(KEYS);
         double.account(ADA, more).await;
         let own = double.variables();
@@ -53,7 +54,7 @@ impl House {
     }
 
     /// Begins with a link and scans its code.
-    async fn scanned(&self, more: Value) -> Screen {
+    pub async fn scanned(&self, more: Value) -> Screen {
         let mut screen = Screen::start(&self.app, &self.link(more).await).await;
         let code = code(&mut screen).await;
         self.double.scan(&code, ADA).await;
@@ -89,7 +90,8 @@ impl House {
     }
 }
 
-async fn connected(screen: &mut Screen) -> String {
+/// Waits for the account and gives its id.
+pub async fn connected(screen: &mut Screen) -> String {
     until(screen, "an account", |seen| seen["state"] == "connected").await;
     screen.seen["account"]["id"].as_str().expect("an account").to_owned()
 }

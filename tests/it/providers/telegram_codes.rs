@@ -5,7 +5,7 @@ use crate::parts::telegram::Telegram;
 use crate::parts::{READY, eventually_async};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use vestibule::contract::Method;
+use vestibule::contract::{Checked, Method};
 
 const ADA: &str = "+447700900123";
 
@@ -126,4 +126,19 @@ async fn a_hint_that_cannot_be_had_costs_nobody_the_scan() {
     assert!(person.step.as_ref().unwrap().fields[0].help.is_none());
     person.submit(&[("password", "tr0ub4dor")]).await;
     assert_eq!(person.told(), ("connected", None));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_here_or_there_costs_nobody_the_sign_in_or_the_account() {
+    for skew in [-3_600_000, 3_600_000] {
+        let double = Telegram::start(500);
+        double.account(ADA, json!({ "dc": 3, "password": "tr0ub4dor" })).await;
+        double.tell("/settings", json!({ "skewMs": skew })).await;
+        let mut person = Person::link(&double, ADA).await;
+        assert_eq!(person.told(), ("password", None), "{skew}");
+        person.submit(&[("password", "tr0ub4dor")]).await;
+        assert_eq!(person.told(), ("connected", None), "{skew}");
+        let secret = person.connected.as_ref().unwrap().secret.clone();
+        assert_eq!(person.provider.check(&person.cx, secret).await, Ok(Checked::Fine), "{skew}");
+    }
 }

@@ -1,8 +1,9 @@
 //! Beside Baileys: it understands the double, what we send is what it sends, and it goes on with what we linked.
 
-use crate::parts::{Double, PHONE, folder, node};
+use crate::parts::{Double, Loopback, PHONE, folder, node};
 use serde_json::{Value, json};
 use std::time::Duration;
+use wire_whatsapp::logout;
 
 const OTHER: &str = "4915199999999";
 
@@ -13,7 +14,7 @@ async fn an_independent_client_understands_the_double() {
     let output = tokio::time::timeout(Duration::from_secs(120), check).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
-    assert_eq!(said.matches("ok: ").count(), 5, "{said}");
+    assert_eq!(said.matches("ok: ").count(), 9, "{said}");
 }
 
 #[tokio::test]
@@ -59,27 +60,91 @@ fn shape(mut value: Value) -> Value {
     value
 }
 
-/// A stanza: its tag, its attributes without what numbers it, and the same of its children; bytes by their length.
+/// A stanza, field by field: its tag, its attributes, its children or what its bytes say. Left out is only what is random or
+/// the phone's; of that the length counts.
 fn outline(node: &Value) -> Value {
+    let tag = node["tag"].as_str().unwrap();
     let mut attrs = node["attrs"].as_object().unwrap().clone();
-    for name in ["id", "jid"] {
-        if let Some(value) = attrs.get_mut(name) {
-            *value = json!("…");
-        }
+    // What answers the service carries its number, what asks one of the client's own.
+    if let Some(id) = attrs.get_mut("id").filter(|_| tag != "ack" && node["attrs"]["type"] != "result") {
+        *id = json!(!id.as_str().unwrap().is_empty());
+    }
+    if let Some(jid) = attrs.get_mut("jid") {
+        *jid = json!(jid.as_str().unwrap().replace(PHONE, "phone").replace(OTHER, "phone"));
     }
     let content = match &node["content"] {
-        Value::Array(children) => {
-            let mut shapes: Vec<_> = children.iter().map(outline).collect();
-            // Eight hundred keys are one key, eight hundred times.
-            let count = shapes.len();
-            shapes.dedup();
-            json!({ "count": count, "each": shapes })
-        }
-        // A signed identity has numbers in it that may take a byte more.
-        Value::Object(bytes) => json!(bytes["hex"].as_str().unwrap().len() / 2 / 8),
+        Value::Array(children) => children.iter().map(outline).collect(),
+        Value::Object(bytes) => said(tag, &unhex(bytes["hex"].as_str().unwrap())),
+        // Texts and their bytes are the same to whoever reads them.
+        Value::String(text) => said(tag, text.as_bytes()),
         other => other.clone(),
     };
-    json!([node["tag"], attrs, content])
+    json!([tag, attrs, content])
+}
+
+fn said(tag: &str, bytes: &[u8]) -> Value {
+    match tag {
+        "device-identity" => identity(bytes),
+        "registration"
+        | "identity"
+        | "value"
+        | "signature"
+        | "companion_identity_public"
+        | "companion_server_auth_key_pub"
+        | "link_code_pairing_ref"
+        | "link_code_pairing_wrapped_companion_ephemeral_pub"
+        | "link_code_pairing_wrapped_key_bundle" => json!(bytes.len()),
+        _ => json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
+}
+
+/// A signed identity: the account's word for the device, whose numbers are the account's but for the device's own, and two
+/// signatures. The account's key has to be missing.
+fn identity(bytes: &[u8]) -> Value {
+    const DETAILS: u32 = 1;
+    const KEY_INDEX: u32 = 3;
+    let part = |(number, field): (u32, Field)| match field {
+        Field::Bytes(details) if number == DETAILS => {
+            let detail = |(number, field): (u32, Field)| match field {
+                Field::Number(index) if number == KEY_INDEX => json!([number, index]),
+                _ => json!(number),
+            };
+            json!([number, fields(&details).into_iter().map(detail).collect::<Vec<_>>()])
+        }
+        Field::Bytes(signature) => json!([number, signature.len()]),
+        Field::Number(value) => json!([number, value]),
+    };
+    fields(bytes).into_iter().map(part).collect()
+}
+
+enum Field {
+    Number(u64),
+    Bytes(Vec<u8>),
+}
+
+/// The fields of a protobuf message, in their order, whatever they are.
+fn fields(mut bytes: &[u8]) -> Vec<(u32, Field)> {
+    use prost::encoding::{WireType, decode_key, decode_varint};
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let (number, kind) = decode_key(&mut bytes).unwrap();
+        let value = decode_varint(&mut bytes).unwrap();
+        let field = match kind {
+            WireType::Varint => Field::Number(value),
+            WireType::LengthDelimited => {
+                let (body, rest) = bytes.split_at(value.try_into().unwrap());
+                bytes = rest;
+                Field::Bytes(body.to_vec())
+            }
+            other => panic!("{other:?}"),
+        };
+        found.push((number, field));
+    }
+    found
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
 fn stanzas(connection: &Value) -> Vec<Value> {
@@ -136,19 +201,42 @@ async fn what_is_said_with_a_pairing_code_is_what_baileys_says() {
     };
     let (mut ours, mut theirs) = (linking(&registrations[0]), linking(&registrations[1]));
     assert_eq!((ours.len(), theirs.len()), (4, 4), "{ours:?}\n{theirs:?}");
-    // The one difference that is known: a byte 0 as the service's own client sends it, where Baileys sends the digit. In
-    // the outline that is a length against a text.
-    for said in [&mut ours[1], &mut theirs[1]] {
-        let body = &mut said[2]["each"][0];
-        let parts = body[2]["each"].as_array_mut().unwrap();
-        let nonce = parts.pop().unwrap();
-        assert_eq!(nonce[0], "link_code_pairing_nonce");
-        // Texts and their bytes are the same to whoever reads them.
-        for part in parts.iter_mut().filter(|part| part[2].is_string()) {
-            part[2] = json!(part[2].as_str().unwrap().len() / 8);
-        }
+    // The one difference that is known: a byte 0 as the service's own client sends it, where Baileys sends the digit.
+    for (said, nonce) in [(&mut ours[1], "00"), (&mut theirs[1], "30")] {
+        let parts = said[2][0][2].as_array_mut().unwrap();
+        assert_eq!(parts.pop().unwrap(), json!(["link_code_pairing_nonce", {}, nonce]));
+        assert!(parts.len() > 3, "{parts:?}");
     }
     assert_eq!(ours, theirs);
+}
+
+#[tokio::test]
+async fn who_asks_whether_the_service_is_there_and_who_leaves_says_what_baileys_says() {
+    let ping = |node: &Value| node[1]["xmlns"] == "w:p";
+    let double = Double::start().await;
+    let mut settings = double.settings();
+    settings.deadlines.keep_alive = Duration::from_millis(200);
+    let mut attempt = double.link_with(settings.clone());
+    let (qr, ..) = attempt.qr().await;
+    let pinged = async || while !stanzas(&double.log("registration").await[0]).iter().any(ping) {};
+    tokio::time::timeout(Duration::from_secs(20), pinged()).await.expect("a ping");
+    double.post("/scan", json!({ "qr": qr, "phone": PHONE })).await.unwrap();
+    let mut session = attempt.linked().await;
+    logout(&settings, &Loopback, &mut session).await.unwrap();
+    double.baileys("leave", OTHER, "").await;
+    let (registrations, logins) = (double.log("registration").await, double.log("login").await);
+    let sent = |connections: &[Value], what: fn(&Value) -> bool| -> Vec<Value> {
+        let mut sent: Vec<_> = connections.iter().flat_map(stanzas).filter(what).collect();
+        sent.dedup();
+        sent
+    };
+    let leave = |node: &Value| node[2][0][0] == "remove-companion-device";
+    for (connections, ours, what) in
+        [(registrations, 1, ping as fn(&Value) -> bool), (logins, 2, leave as fn(&Value) -> bool)]
+    {
+        let (said, wanted) = (sent(&connections[..ours], what), sent(&connections[ours..], what));
+        assert_eq!((said.len(), &said), (1, &wanted));
+    }
 }
 
 #[tokio::test]

@@ -77,13 +77,68 @@ async fn a_code_that_is_renewed_takes_the_place_of_the_one_before() {
     // Something of the page's own that a page loaded anew would not have.
     walk.run("window.stands = true").await;
     let first = read(&walk.browser.screenshot("qr-renewed-first").await).expect("a code");
-    let second = eventually_async("another code", READY, async || {
-        read(&walk.browser.screenshot("qr-renewed").await).filter(|text| *text != first)
-    })
-    .await;
+    let second = another(&walk, "qr-renewed", &first).await;
     assert_eq!(walk.run("return window.stands === true").await, true, "only the code was exchanged");
     house.double.scan(PHONE, &second).await.expect("a scan");
     walk.until(".sign-good").await;
+}
+
+/// Waits for another code than the one on the screen before.
+async fn another(walk: &Walk, name: &str, before: &str) -> String {
+    eventually_async("another code", READY, async || {
+        read(&walk.browser.screenshot(name).await).filter(|text| text != before)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_page_that_is_loaded_again_and_one_in_another_tab_show_the_step_with_a_code_that_works() {
+    let house = House::with(&[("PROVIDERS__WHATSAPP__TEST_CODE_SECONDS", "8")]);
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    walk.begin(&house.link(json!({})).await).await;
+    let shown = on_show(&walk, "qr-loaded-again").await;
+    let client = walk.browser.client();
+    let step = "return document.querySelector('#answer input[name=step]').value";
+    let version = walk.run(step).await;
+    client.refresh().await.expect("the page once more");
+    walk.until("#live .qr").await;
+    assert_eq!(walk.run(step).await, version, "nothing began anew");
+    // The next tab holds the session by the same cookie.
+    let (first, url) = (client.window().await.expect("a tab"), walk.browser.url().await);
+    let second = client.new_window(true).await.expect("another tab").handle;
+    client.switch_to_window(second).await.expect("it is in front");
+    walk.browser.resize(desktop().size).await;
+    walk.browser.goto(&url).await;
+    walk.until("#live .qr").await;
+    assert_eq!(walk.run(step).await, version, "nothing began anew");
+    assert_eq!(house.double.log("registration").await.len(), 1, "one conversation for all of them");
+    // Both follow: the code is renewed under one tab, and the scan leads the other to its end, too.
+    let renewed = another(&walk, "qr-second-tab", &shown).await;
+    house.double.scan(PHONE, &renewed).await.expect("a scan");
+    walk.until(".sign-good").await;
+    client.switch_to_window(first).await.expect("it is in front");
+    walk.until(".sign-good").await;
+    assert_eq!(house.app.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_hears_no_events_asks_for_the_next_code_by_itself() {
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    // A proxy lets none through; a browser has none.
+    for without in ["Network.setBlockedURLs", "Page.addScriptToEvaluateOnNewDocument"] {
+        let house = House::with(&[("PROVIDERS__WHATSAPP__TEST_CODE_SECONDS", "5")]);
+        walk.browser.devtools("Network.enable", json!({})).await;
+        let how = json!({ "urls": ["*/events"], "source": "delete window.EventSource" });
+        walk.browser.devtools(without, how).await;
+        walk.begin(&house.link(json!({})).await).await;
+        let first = on_show(&walk, "qr-asked-first").await;
+        walk.run("window.stands = true").await;
+        let second = another(&walk, "qr-asked", &first).await;
+        assert_eq!(walk.run("return window.stands === true").await, true, "only the code was exchanged");
+        house.double.scan(PHONE, &second).await.expect("a scan");
+        walk.until(".sign-good").await;
+        walk.browser.devtools("Network.setBlockedURLs", json!({ "urls": [] })).await;
+    }
 }
 
 #[tokio::test]
@@ -96,10 +151,7 @@ async fn a_page_outlives_its_server_and_shows_the_next_one_s_code() {
     let first = read(&walk.browser.screenshot("qr-outlived-first").await).expect("a code");
     house.app.kill();
     house.app.run();
-    let second = eventually_async("another code", READY, async || {
-        read(&walk.browser.screenshot("qr-outlived").await).filter(|text| *text != first)
-    })
-    .await;
+    let second = another(&walk, "qr-outlived", &first).await;
     assert!(
         house.double.scan(PHONE, &first).await.is_err(),
         "what nobody talks about any more links nothing"
