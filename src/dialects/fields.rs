@@ -99,6 +99,11 @@ impl<'a> Fields<'a> {
     /// An absolute http or https URL without credentials in it.
     pub fn url(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name, 4096)?;
+        // Reading a URL would leave these out without a word, so that it would be another one than was kept.
+        if text.trim() != text || text.chars().any(char::is_control) {
+            self.broken(name, "must be a URL without spaces around it and without line breaks");
+            return None;
+        }
         match Url::parse(text) {
             Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
                 self.broken(name, "must be an absolute http or https URL");

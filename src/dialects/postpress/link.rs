@@ -293,6 +293,20 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_kept_as_it_was_given_or_not_at_all() {
+        for odd in [" https://app.example.com/x", "https://app.example.com/x\n", "https://app.\texample.com/"]
+        {
+            let told = detail(&body(|body| body["notify_url"] = json!(odd)));
+            assert!(told.contains("notify_url must be a URL without spaces around it"), "{odd:?}: {told}");
+        }
+        let fine = "https://app.example.com/a b?c=d e";
+        assert_eq!(
+            read_link(&body(|body| body["notify_url"] = json!(fine))).unwrap().notify_url.as_deref(),
+            Some(fine)
+        );
+    }
+
+    #[test]
     fn missing_fields_are_named_with_what_they_must_be() {
         let error = read_link(&json!({ "type": "reconnect" })).unwrap_err();
         assert_eq!(error.kind, "errors/missing_parameters");

@@ -12,7 +12,7 @@ use super::{HOUSES, Place, leaves_for, parameter};
 use crate::app::Link;
 use crate::app::person::Person;
 use crate::parts::identity::House;
-use crate::parts::{READY, eventually_async};
+use crate::parts::{READY, dial, eventually_async, local};
 use crate::proofs::walk::succeeded;
 
 /// Faults of the provider's replies at both houses, with the code each is refused with.
@@ -354,10 +354,12 @@ fn replace(url: &mut Url, name: &str, value: &str) {
 /// The status of the answer to an address that is longer than clients send.
 async fn status_of(url: &str) -> String {
     let url = Url::parse(url).expect("an address");
-    let host = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
-    let mut wire = TcpStream::connect(&host).await.expect("a connection");
+    let address = local(url.port().expect("a port"));
+    let wire = dial(address).expect("a connection");
+    wire.set_nonblocking(true).expect("a socket for the runtime");
+    let mut wire = TcpStream::from_std(wire).expect("a socket");
     let path = &url[url::Position::BeforePath..];
-    let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
     // It may stop listening before it has heard everything.
     let (mut answer, mut told) = wire.split();
     let (_, answered) = tokio::join!(told.write_all(head.as_bytes()), async {
