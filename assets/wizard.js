@@ -170,7 +170,10 @@
         looking = false;
       }
     };
+    // When the stream was last heard, which says every ten seconds that it lives. Being open is no proof: something on the
+    // way may hold back what comes over it.
     let heard = 0;
+    const isHeard = () => Date.now() - heard < 25000;
     const follow = () => {
       if (!("EventSource" in window)) return;
       const events = new EventSource(live.dataset.events);
@@ -183,15 +186,17 @@
         heard = 0;
         if (events.readyState === EventSource.CLOSED) setTimeout(follow, 15000);
       });
-      events.addEventListener("open", () => {
-        heard = Date.now();
-      });
+      for (const sign of ["open", "alive"]) {
+        events.addEventListener(sign, () => {
+          heard = Date.now();
+        });
+      }
     };
     lasts();
     follow();
     setInterval(count, 500);
     setInterval(() => {
-      if (!document.hidden && (!heard || ends < Date.now())) look();
+      if (!document.hidden && (!isHeard() || ends < Date.now())) look();
     }, 3000);
     // A phone that comes back from the app has slept meanwhile.
     document.addEventListener("visibilitychange", () => {

@@ -37,8 +37,12 @@ impl Peers {
     /// Whether somebody who waits for the answer may ask about an account in a lane now.
     pub(super) fn admits_one(&self, lane: &str, id: &AccountId) -> bool {
         let (mut known, now) = (self.known(), Instant::now());
-        // The lane last, whose turn is everybody's.
-        known.accounts.admits_one(id.as_str(), now) && known.breakers.admits_one(lane, now)
+        let by_itself = known.accounts.admits_one(id.as_str(), now);
+        let may = by_itself && known.breakers.admits_one(lane, now);
+        if by_itself && !may {
+            known.accounts.give_back(id.as_str());
+        }
+        may
     }
 
     /// Whether there was no answer when it was asked there last.
@@ -69,6 +73,10 @@ impl Peers {
                 if again {
                     return;
                 }
+            }
+            Looked::NotAsked if !planned => {
+                known.accounts.give_back(id.as_str());
+                known.breakers.give_back(lane);
             }
             Looked::Silent(_) | Looked::NotAsked => {}
         }
@@ -108,5 +116,37 @@ impl Peers {
     fn known(&self) -> MutexGuard<'_, Known> {
         // Whoever panicked left figures behind that are still good.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Actor, Trouble};
+    use crate::kernel::clock::Millis;
+    use crate::kernel::random::Random;
+
+    #[test]
+    fn whoever_is_let_through_and_does_not_ask_leaves_the_turn_to_the_next() {
+        let (peers, random) = (Peers::default(), Random::system());
+        let id = || AccountId::new(Millis(0), &random);
+        let silent = Looked::Silent(Trouble { code: "timeout", actor: Actor::Nobody });
+        let (sick, well, other) = (id(), id(), id());
+        for _ in 0..5 {
+            assert!(peers.admits_one("a", &sick));
+            peers.noted_besides("a", &sick, &silent);
+        }
+        // One account alone is no outage.
+        assert!(!peers.admits_one("a", &sick) && peers.admits_one("a", &well));
+        for _ in 0..5 {
+            peers.noted("a", &id(), &silent);
+        }
+        assert!(!peers.admits_one("a", &well), "all were asked just now");
+        peers.noted_besides("a", &other, &Looked::NotAsked);
+        assert!(peers.admits_one("a", &well), "who was let through asked nobody");
+        assert!(!peers.admits_one("a", &other));
+        // Being turned away by the lane costs an account nothing.
+        peers.noted("a", &well, &Looked::Answered);
+        assert!(peers.admits_one("a", &other) && peers.admits_one("a", &well));
     }
 }

@@ -64,6 +64,13 @@ impl Breakers {
         }
     }
 
+    /// Takes back that somebody was let through, who did not ask after all.
+    pub fn give_back(&mut self, peer: &str) {
+        if let Some(peer) = self.0.get_mut(peer) {
+            peer.tried = None;
+        }
+    }
+
     /// Whether a peer did not answer when it was last asked.
     pub fn doubts(&self, peer: &str) -> bool {
         self.0.contains_key(peer)

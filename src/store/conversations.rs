@@ -2,6 +2,8 @@
 //! conversation as long as it lives, so that waiting people cost no writes; the code has a version of its own, since an
 //! answer to the step must not fail over a newer code.
 
+use std::time::Duration;
+
 use super::error::{Error, Result};
 use super::{Attempt, Db, Tx, Wake};
 use crate::kernel::clock::Millis;
@@ -10,7 +12,7 @@ use crate::kernel::words::AttemptState;
 
 /// A node that was not heard of for so long talks no more. It is heard of every four seconds, so this is three times in vain;
 /// shorter, since meanwhile a page shows a code that nobody listens to.
-const SILENT: i64 = 13_000;
+const SILENT: Duration = Duration::from_secs(13);
 
 impl Db {
     /// Whether the node that an attempt's conversation is held by is alive at this moment.
@@ -19,14 +21,14 @@ impl Db {
     /// `Unavailable`.
     pub async fn is_talked_for(&mut self, attempt: &Attempt) -> Result<bool> {
         let Some(node) = &attempt.talks_on else { return Ok(false) };
-        let since = self.shared.clock.now().0.saturating_sub(SILENT);
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT heard_at FROM nodes WHERE id = $1 AND heard_at > $2")
-                .bind(&**node)
-                .bind(since)
-                .fetch_optional(self.conn())
-                .await?;
-        Ok(found.is_some())
+        let found: Option<i64> = sqlx::query_scalar("SELECT heard_at FROM nodes WHERE id = $1")
+            .bind(&**node)
+            .fetch_optional(self.conn())
+            .await?;
+        let Some(heard_at) = found else { return Ok(false) };
+        let since = self.shared.clock.now().before(SILENT);
+        // After a while in which nobody could say that they live, all are waited for as long again.
+        Ok(heard_at > since.0 || self.shared.steady_for() < SILENT)
     }
 }
 

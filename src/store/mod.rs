@@ -120,7 +120,7 @@ impl Store {
         }
         let bell = Bell::new();
         let ring = Arc::new(RwLock::new(Arc::new(ring)));
-        let shared = Shared { ring, kind, clock, random };
+        let shared = Shared { ring, kind, clock, random, pulse: Arc::default() };
         let writer = match kind {
             Kind::Sqlite => {
                 let (sender, jobs) = mpsc::channel(4096);

@@ -4,12 +4,13 @@
 //! node that starts beside a new key is either seen without it, and waited for, or refused.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::AnyRow;
 
 use super::columns::Columns;
 use super::error::Result;
+use super::tx::{Pulse, Shared};
 use super::{Db, Store};
 use crate::kernel::clock::Millis;
 use crate::kernel::ids::NodeId;
@@ -17,6 +18,8 @@ use crate::kernel::seal::KeyRing;
 
 /// A node that was not heard of for so long has died. It is heard of every four seconds.
 const LIVE: Duration = Duration::from_secs(45);
+/// So long between two beats is a gap: one of them was missed.
+const GAP: Duration = Duration::from_secs(8);
 /// Rows of the dead are kept for whoever wonders, and then removed.
 const KEPT: Duration = Duration::from_secs(3600);
 
@@ -33,6 +36,24 @@ pub struct Node {
     pub seals: String,
     /// When it was last heard of.
     pub heard_at: Millis,
+}
+
+impl Shared {
+    fn beaten(&self) {
+        let now = Instant::now();
+        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        let since =
+            pulse.filter(|pulse| now.duration_since(pulse.last) < GAP).map_or(now, |pulse| pulse.since);
+        *pulse = Some(Pulse { since, last: now });
+    }
+
+    /// For how long this process has been heard of without a gap. Who was not heard of itself, because the database was away
+    /// or the machine slept, cannot say of others that they are dead.
+    pub(super) fn steady_for(&self) -> Duration {
+        let pulse = *self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        let steady = pulse.filter(|pulse| pulse.last.elapsed() < GAP);
+        steady.map_or(Duration::ZERO, |pulse| pulse.since.elapsed())
+    }
 }
 
 impl Db {
@@ -95,7 +116,9 @@ impl Store {
                 Ok(())
             })
         })
-        .await
+        .await?;
+        self.shared.beaten();
+        Ok(())
     }
 
     /// Takes this process among the nodes. From now on [`Store::beat`] must be called every few seconds.

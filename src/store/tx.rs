@@ -2,7 +2,8 @@
 //! The tables' own files add their functions to these two types.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 use sqlx::AnyConnection;
 use zeroize::Zeroizing;
@@ -24,6 +25,15 @@ pub(super) struct Shared {
     pub(super) kind: Kind,
     pub(super) clock: Clock,
     pub(super) random: Random,
+    /// How this process was heard of.
+    pub(super) pulse: Arc<Mutex<Option<Pulse>>>,
+}
+
+/// Since when this process has said without a gap that it lives, and when it did last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pulse {
+    pub(super) since: Instant,
+    pub(super) last: Instant,
 }
 
 impl Shared {

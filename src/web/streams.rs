@@ -25,8 +25,9 @@ const LASTS: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the rows are looked at, should a wake-up be lost.
 const POLL: Duration = Duration::from_secs(2);
-/// How often a silent stream says that it lives: below the minute after which proxies cut connections.
-const ALIVE: Duration = Duration::from_secs(15);
+/// How often a silent stream says that it lives: well below the minute after which proxies cut connections, and often enough
+/// for a page to notice soon that it hears nothing.
+const ALIVE: Duration = Duration::from_secs(10);
 
 /// Streams of one session.
 const PER_SESSION: usize = 2;
@@ -81,17 +82,22 @@ pub trait Follower: Send + 'static {
         session: &SessionView,
         view: &View,
     ) -> impl Future<Output = Option<(Event, bool)>> + Send;
+
+    /// How a stream with nothing to tell says that it lives; a comment where nobody but proxies has to know.
+    fn alive() -> KeepAlive {
+        KeepAlive::new()
+    }
 }
 
 /// A stream for somebody who follows a session.
-pub fn stream(web: Web, follower: impl Follower, open: Open) -> Response {
+pub fn stream<F: Follower>(web: Web, follower: F, open: Open) -> Response {
     let (events, reader) = mpsc::channel(4);
     tokio::spawn(tell(web, follower, open, events));
     let stream = unfold(reader, |mut reader| async {
         let event: Event = reader.recv().await?;
         Some((Ok::<_, Infallible>(event), reader))
     });
-    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE)).into_response();
+    let mut response = Sse::new(stream).keep_alive(F::alive().interval(ALIVE)).into_response();
     // Proxies that gather answers before they pass them on are asked not to.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response

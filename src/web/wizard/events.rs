@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::sse::Event;
+use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response};
 
 use super::super::Web;
@@ -45,5 +45,11 @@ impl Follower for Looking {
             Event::default().event("moved").data(format!("{kind}.{version}.{code}")),
             view.attempt().is_none(),
         ))
+    }
+
+    /// An event, since scripts do not see comments: a page that hears nothing for a while looks by itself, also where
+    /// something on the way keeps the stream open and holds back what comes over it.
+    fn alive() -> KeepAlive {
+        KeepAlive::new().event(Event::default().event("alive").data("1"))
     }
 }

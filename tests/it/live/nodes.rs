@@ -67,6 +67,29 @@ async fn a_server_killed_while_a_code_is_on_show_shows_a_fresh_one_when_it_is_ba
     assert_eq!(house.app.accounts().await.len(), 1);
 }
 
+/// As after a moment without the database, or on a machine that slept.
+#[tokio::test]
+async fn nodes_that_were_both_silent_for_a_while_take_nothing_from_each_other() {
+    let (double, schema) = (Whatsapp::start(), schema());
+    let (mut first, mut second) = two_nodes(&double.variables(), &schema.url());
+    let link = first.link(json!({ "providers": ["WHATSAPP"] })).await;
+    let mut screen = Screen::start(&first, &link).await;
+    let shown = code(&mut screen).await;
+    for node in [&mut first, &mut second] {
+        node.process().signal("STOP");
+    }
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    second.process().signal("CONT");
+    let mut beside = screen.moved_to(&second, &link);
+    assert_eq!(code(&mut beside).await, shown, "the other one may live as well");
+    first.process().signal("CONT");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(code(&mut beside).await, shown);
+    assert_eq!(double.log("registration").await.len(), 1, "nobody else talks");
+    double.scan(PHONE, &shown).await.expect("a scan");
+    until(&mut beside, "an account", |seen| seen["state"] == "connected").await;
+}
+
 #[tokio::test]
 async fn of_two_nodes_one_talks_and_when_it_dies_the_other_goes_on() {
     let (double, schema) = (Whatsapp::start(), schema());

@@ -141,6 +141,23 @@ async fn a_page_that_hears_no_events_asks_for_the_next_code_by_itself() {
     }
 }
 
+/// Something on the way opens the stream and lets nothing through.
+#[tokio::test]
+async fn a_page_whose_stream_is_open_and_mute_looks_by_itself() {
+    let house = House::start();
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    let mute = "window.EventSource = class extends EventTarget {
+        constructor() { super(); this.readyState = 1; setTimeout(() => this.dispatchEvent(new Event('open'))); }
+    }";
+    walk.browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": mute })).await;
+    walk.begin(&house.link(json!({})).await).await;
+    let code = on_show(&walk, "qr-mute").await;
+    house.double.scan(PHONE, &code).await.expect("a scan");
+    // Long before the code on show would have run out.
+    eventually_async("the end", Duration::from_secs(45), async || walk.has(".sign-good").await.then_some(()))
+        .await;
+}
+
 #[tokio::test]
 async fn a_page_outlives_its_server_and_shows_the_next_one_s_code() {
     let mut house = House::start();
