@@ -167,7 +167,7 @@ async fn the_guide_works_word_for_word() {
     told(&second, "RECONNECTED");
     third.run(commands.next().expect("the other dialect"));
     through(&folder, "authUrl").await;
-    told(&second, "account.reconnected");
+    told(&second, "account.connected");
     let before = third.printed().len();
     third.run(commands.next().expect("reading there"));
     let printed = third.printed()[before..].to_owned();
