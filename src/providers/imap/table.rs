@@ -312,7 +312,9 @@ mod tests {
             assert_eq!(found, Some(imap), "{host}");
         }
         // A rented server, and a name that only ends like a known one.
-        for host in ["p3plcpnl0711.prod.phx3.secureserver.net", "notmx1.emailsrvr.com"] {
+        for host in
+            ["p3plcpnl0711.prod.phx3.secureserver.net", "s15346.kundenserver.de", "notmx1.emailsrvr.com"]
+        {
             assert!(table.by_exchange(host).is_none(), "{host}");
         }
         let ends: Vec<_> = table.systems.iter().flat_map(|system| system.mx.split_whitespace()).collect();
