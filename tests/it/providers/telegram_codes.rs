@@ -133,6 +133,8 @@ async fn a_hint_that_cannot_be_had_costs_nobody_the_scan() {
 #[tokio::test]
 async fn a_clock_that_is_wrong_here_or_there_costs_nobody_the_sign_in_or_the_account() {
     let folder = Scratch::new("clock");
+    // While there is one alone, what is first said in another thread is never heard in this one.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     for (skew, wrong) in [(-3_600_000, "ahead of"), (3_600_000, "behind")] {
         // What is said of it, in this thread.
         let log = folder.join(&format!("log{skew}"));
