@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use crate::kernel::secret::Secret;
@@ -25,6 +26,8 @@ pub struct Application {
     pub call: Duration,
     /// Where Telegram is.
     pub centres: Centres,
+    /// By how many milliseconds Telegram's clock is ahead of ours, as far as it said; learned once for all lines.
+    pub ahead: AtomicI64,
 }
 
 impl Application {
@@ -46,7 +49,7 @@ impl Application {
                         &format!("must be the 32 hexadecimal digits that stand at {CONSOLE}"),
                     );
                 }
-                Some(Self { id, hash, device, call, centres })
+                Some(Self { id, hash, device, call, centres, ahead: AtomicI64::new(0) })
             }
             (Some(_), None) => {
                 section.problem(

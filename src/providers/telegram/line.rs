@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use grammers_tl_types::{self as tl, Deserializable, RemoteCall, enums};
 use tokio::task::AbortHandle;
@@ -22,6 +23,9 @@ use super::wire::{CLOCK_AHEAD, Wire};
 
 /// By how much clocks are wrong at most, in milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// By how much a clock may be wrong without Telegram minding, in milliseconds.
+const MINDED: i64 = 30 * 1000;
 
 /// A line.
 pub struct Line {
@@ -60,7 +64,7 @@ impl Line {
             home: application.centres.first(),
             moved: BTreeMap::new(),
             keys: BTreeMap::new(),
-            ahead: 0,
+            ahead: application.ahead.load(Ordering::Relaxed),
             wire: None,
         };
         match kept {
@@ -128,8 +132,24 @@ impl Line {
         self.keys.insert(self.home, Box::new(wire.key()));
         // It says whole seconds, so half a second has passed since then; the way back takes less.
         self.ahead = i64::from(config.date) * 1000 + 500 - self.clock.now().0;
+        self.note_clock();
         self.learn(&config.dc_options);
         Ok(wire)
+    }
+
+    /// Keeps what the time is for the lines to come. The log says when it turns out wrong, and when it is right again.
+    fn note_clock(&self) {
+        let before = self.application.ahead.swap(self.ahead, Ordering::Relaxed);
+        let wrong = |ahead: i64| ahead.abs() > MINDED;
+        let seconds = self.ahead.abs() / 1000;
+        match (wrong(before), wrong(self.ahead)) {
+            (false, true) if self.ahead < 0 => {
+                tracing::warn!(seconds, "the clock of this machine is ahead of Telegram's");
+            }
+            (false, true) => tracing::warn!(seconds, "the clock of this machine is behind Telegram's"),
+            (true, false) => tracing::info!("the clock of this machine is right again"),
+            _ => {}
+        }
     }
 
     /// Learns where data centres are.

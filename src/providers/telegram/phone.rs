@@ -182,15 +182,16 @@ impl Phone<'_> {
         if let Some(wait) = refusal.wait() {
             return place.show(Wrong::wait(wait));
         }
+        if refusal.is_outdated() {
+            // A code to scan would end the same way.
+            return place.show(Wrong::trouble(&refusal.told()));
+        }
         let other_ways = match refusal {
-            Refusal::Named { name, .. } => [
-                "SMS_CODE_CREATE_FAILED",
-                "PHONE_NUMBER_APP_SIGNUP_FORBIDDEN",
-                "RECAPTCHA_CHECK",
-                "UPDATE_APP_TO_LOGIN",
-            ]
-            .iter()
-            .any(|known| name.starts_with(known)),
+            Refusal::Named { name, .. } => {
+                ["SMS_CODE_CREATE_FAILED", "PHONE_NUMBER_APP_SIGNUP_FORBIDDEN", "RECAPTCHA_CHECK"]
+                    .iter()
+                    .any(|known| name.starts_with(known))
+            }
             Refusal::KeyLost | Refusal::Silent(_) => false,
         };
         if other_ways {

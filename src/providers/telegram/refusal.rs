@@ -79,6 +79,11 @@ impl Refusal {
         self.is_any(&["PHONE_NUMBER_BANNED", "USER_DEACTIVATED", "USER_DEACTIVATED_BAN"])
     }
 
+    /// Whether this client is too old for Telegram.
+    pub fn is_outdated(&self) -> bool {
+        self.is("UPDATE_APP_TO_LOGIN")
+    }
+
     /// Whether the connection came to an end, so that another one may do.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Silent("connection_broken" | "connect_refused"))
@@ -109,13 +114,16 @@ impl Refusal {
         let nobody = |code| Trouble { code, actor: Actor::Nobody };
         let operator = |code| Trouble { code, actor: Actor::Operator };
         match self {
-            Self::Silent(code @ ("data_centre_unknown" | "address_not_allowed")) => operator(code),
+            Self::Silent(code @ ("data_centre_unknown" | "address_not_allowed" | "clock_wrong")) => {
+                operator(code)
+            }
             Self::Silent(code) => nobody(code),
             Self::KeyLost => nobody("auth_key_unknown"),
             Self::Named { name, .. } if name == "API_ID_INVALID" => operator("config_api_id_invalid"),
             Self::Named { name, .. } if name == "API_ID_PUBLISHED_FLOOD" => {
                 operator("config_api_id_published")
             }
+            _ if self.is_outdated() => operator("client_outdated"),
             _ if self.wait().is_some() => nobody("rate_limited"),
             Self::Named { code, .. } if *code >= 500 || *code < 0 => nobody("provider_unavailable"),
             Self::Named { code, name, .. } => {
@@ -126,6 +134,18 @@ impl Refusal {
                 nobody("provider_error_unknown")
             }
         }
+    }
+
+    /// The same, and the log says of a sign-in that it came to nothing: to the operator, where only they can mend it.
+    pub fn told(&self) -> Trouble {
+        let trouble = self.trouble();
+        let code = trouble.code;
+        if trouble.actor == Actor::Operator {
+            tracing::warn!(provider = "telegram", code, "an account could not be linked");
+        } else {
+            tracing::info!(provider = "telegram", code, "an account could not be linked");
+        }
+        trouble
     }
 }
 
@@ -161,7 +181,9 @@ mod tests {
             (named(420, "FLOOD_WAIT_9"), "rate_limited", Actor::Nobody),
             (named(500, "AUTH_RESTART"), "provider_unavailable", Actor::Nobody),
             (named(400, "TEAPOT"), "provider_error_unknown", Actor::Nobody),
+            (named(406, "UPDATE_APP_TO_LOGIN"), "client_outdated", Actor::Operator),
             (Refusal::Silent("timeout"), "timeout", Actor::Nobody),
+            (Refusal::Silent("clock_wrong"), "clock_wrong", Actor::Operator),
             (Refusal::Silent("data_centre_unknown"), "data_centre_unknown", Actor::Operator),
             (ConnectError::Blocked.into(), "address_not_allowed", Actor::Operator),
         ] {

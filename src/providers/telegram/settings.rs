@@ -34,6 +34,10 @@ fn judge(refusal: &Refusal) -> Finding {
             );
             finding(code, "api_id", true, what)
         }
+        code @ "client_outdated" => {
+            let what = "Telegram takes the version of this server no more; update it".to_owned();
+            finding(code, "", true, what)
+        }
         code => {
             let what = format!(
                 "Telegram could not be asked ({code}); its data centres are reached over TCP, port 443"
@@ -58,6 +62,8 @@ mod tests {
             let found = judge(&named(name));
             assert!(found.fatal && found.key == "api_id" && found.what.contains(CONSOLE), "{found:?}");
         }
+        let found = judge(&named("UPDATE_APP_TO_LOGIN"));
+        assert_eq!((found.code, found.fatal), ("client_outdated", true));
         let found = judge(&Refusal::Silent("timeout"));
         assert_eq!((found.code, found.key, found.fatal), ("timeout", "", false));
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::contract::{
-    Alternative, Field, FieldKind, Help, Next, Notice, State, Step, StepKind, Text, Tone, Trouble,
+    Actor, Alternative, Field, FieldKind, Help, Next, Notice, State, Step, StepKind, Text, Tone, Trouble,
 };
 
 use super::outcome::Held;
@@ -32,6 +32,15 @@ impl Wrong {
     /// With something else, by its code.
     pub fn notice(code: &str) -> Self {
         Self { field: None, notice: Some(notice(code)) }
+    }
+
+    /// With what is not about the person.
+    pub fn trouble(trouble: &Trouble) -> Self {
+        match trouble.code {
+            "client_outdated" => Wrong::notice("client_outdated"),
+            _ if trouble.actor == Actor::Operator => Wrong::notice("misconfigured"),
+            _ => Wrong::notice("provider_unavailable"),
+        }
     }
 
     /// Too much was asked in a short time. Waiting that long helps; zero when nobody says how long.
@@ -67,6 +76,8 @@ pub const NOTICES: &[&str] = &[
     "code_not_sent",
     "code_unsuitable",
     "client_outdated",
+    "misconfigured",
+    "provider_unavailable",
     "payment_required",
     "code_expired",
     "code_wait",
@@ -82,7 +93,7 @@ impl Place {
     pub fn show(self, wrong: Wrong) -> Result<Next, Trouble> {
         let mut step = match &self.at {
             At::Qr { .. } => self.qr(),
-            At::Ended => self.ended(wrong.notice.is_some()),
+            At::Ended => self.ended(wrong.notice.as_ref()),
             At::Phone => self.ask_phone(),
             At::Code(sent) => self.ask_code(sent),
             At::Password { hint, .. } => self.ask_password(hint.as_deref()),
@@ -120,10 +131,16 @@ impl Place {
     }
 
     /// There are no codes: nobody scanned one, or a notice says why.
-    fn ended(&self, refused: bool) -> Step {
-        let title = if refused { say("ended.title_refused") } else { say("ended.title") };
-        let mut step = Step::new(StepKind::Form, "ended", title, say("submit.new_code"));
-        step.intro = (!refused).then(|| say("ended.intro"));
+    fn ended(&self, refused: Option<&Notice>) -> Step {
+        let title = if refused.is_some() { say("ended.title_refused") } else { say("ended.title") };
+        let submit = match refused.map(|notice| notice.code.as_str()) {
+            // With this one, a new code would end the same way.
+            Some("phone_banned") => say("way.other_account"),
+            Some("client_outdated" | "misconfigured") => say("submit.again"),
+            _ => say("submit.new_code"),
+        };
+        let mut step = Step::new(StepKind::Form, "ended", title, submit);
+        step.intro = refused.is_none().then(|| say("ended.intro"));
         step.alternatives = vec![way("phone_code", "way.phone_code")];
         step
     }

@@ -228,13 +228,12 @@ async fn run(
     }
 }
 
-/// Why there are no codes, where that has words of its own.
+/// Why there are no codes. A code is not asked for again by itself, so it is not the step that would show one.
 fn unable(place: Place, refusal: &Refusal) -> Result<Next, Trouble> {
     let wrong = match refusal.wait() {
         Some(wait) => Wrong::wait(wait),
         None if refusal.is_banned() => Wrong::notice("phone_banned"),
-        None if refusal.is("UPDATE_APP_TO_LOGIN") => Wrong::notice("client_outdated"),
-        None => return Err(refusal.trouble()),
+        None => Wrong::trouble(&refusal.told()),
     };
     Place { at: At::Ended, ..place }.show(wrong)
 }

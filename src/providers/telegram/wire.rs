@@ -194,7 +194,6 @@ impl<M: Mtp> Wire<M> {
                     {
                         repeats += 1;
                         if bad.code == TOO_HIGH {
-                            tracing::warn!("the clock of this machine is ahead of Telegram's");
                             return Err(CLOCK_AHEAD);
                         }
                         if !bad.retryable() || repeats > REPEATS {

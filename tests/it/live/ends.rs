@@ -204,6 +204,13 @@ async fn a_passkey_is_a_step_of_its_own_whose_answer_can_be_handed_in() {
     person.connected(LABEL).await;
 }
 
+/// How often the log says that an account could not be linked for this reason.
+fn told(house: &telegram::House, code: &str) -> usize {
+    let output = house.app.output();
+    let lines = output.lines().filter(|line| line.contains("an account could not be linked"));
+    lines.filter(|line| line.contains(code)).count()
+}
+
 /// Makes Telegram say no to a method, once.
 async fn refuses(house: &telegram::House, method: &str, error: &str) {
     house.double.tell("/failures", json!({ "method": method, "error": error })).await;
@@ -211,24 +218,42 @@ async fn refuses(house: &telegram::House, method: &str, error: &str) {
 
 #[tokio::test]
 async fn each_no_of_telegrams_has_its_words_and_its_way_on() {
-    let house = telegram::House::start(json!({ "dc": 2, "password": PASSWORD })).await;
+    let soon = [("PROVIDERS__TELEGRAM__CALL_SECONDS", "3")];
+    let house = telegram::House::with(json!({ "dc": 2, "password": PASSWORD }), &soon).await;
+    // The server's own question at its start.
+    let asked = async || (house.double.asked("auth.exportLoginToken").await == 1).then_some(());
+    eventually_async("the first question", READY, asked).await;
     let mut person = Patient::new(Screen::start(&house.app, &house.link(json!({})).await).await);
     person.code().await;
     // Where the code is asked for.
-    for (error, step, code, says) in [
-        ("FLOOD_WAIT_420", "ended", "rate_limited", "7 minutes"),
-        ("USER_DEACTIVATED_BAN", "ended", "phone_banned", "blocked"),
-        ("UPDATE_APP_TO_LOGIN", "ended", "client_outdated", "version"),
+    for (error, code, says, button) in [
+        ("FLOOD_WAIT_420", "rate_limited", "7 minutes", "Show a new code"),
+        ("USER_DEACTIVATED_BAN", "phone_banned", "blocked", "Go on with another account"),
+        ("UPDATE_APP_TO_LOGIN", "client_outdated", "version", "Try again"),
         // Whose application it is, is nothing that the person could mend.
-        ("API_ID_INVALID", "qr", "config_api_id_invalid", ""),
+        ("API_ID_INVALID", "misconfigured", "not set up", "Try again"),
+        ("INTERNAL_500", "provider_unavailable", "right now", "Show a new code"),
     ] {
         refuses(&house, "auth.exportLoginToken", error).await;
         person.goes_on().await;
-        let said = person.meets(step, code).await;
+        let said = person.meets("ended", code).await;
         assert!(said.contains(says), "{error}: {said}");
+        assert_eq!(person.screen.seen["step"]["submit"]["text"], button, "{error}");
         person.goes_on().await;
         person.code().await;
     }
+    assert_eq!((told(&house, "client_outdated"), told(&house, "config_api_id_invalid")), (1, 1));
+
+    // Nobody there, and then there is.
+    refuses(&house, "auth.exportLoginToken", "FLOOD_WAIT_420").await;
+    person.goes_on().await;
+    person.meets("ended", "rate_limited").await;
+    house.double.tell("/silences", json!({ "at": "connect" })).await;
+    person.goes_on().await;
+    person.meets("ended", "provider_unavailable").await;
+    house.double.ask("DELETE", "/silences", &Value::Null).await;
+    person.goes_on().await;
+    person.code().await;
 
     // A code that is withdrawn links nothing, and another takes its place.
     let (withdrawn, _) = (person.code().await, house.double.tell("/expire", json!({})).await);
@@ -249,11 +274,13 @@ async fn each_no_of_telegrams_has_its_words_and_its_way_on() {
         ("FLOOD_WAIT_7200", "rate_limited"),
         ("SMS_CODE_CREATE_FAILED", "code_not_sent"),
         ("PHONE_NUMBER_BANNED", "phone_banned"),
+        ("UPDATE_APP_TO_LOGIN", "client_outdated"),
     ] {
         refuses(&house, "auth.sendCode", error).await;
         person.answers("phone", ADA).await;
         person.meets("phone", code).await;
     }
+    assert_eq!(told(&house, "client_outdated"), 2, "once for each way");
     house.double.tell("/standing", banned).await;
     person.answers("phone", ADA).await;
     person.meets("phone", "phone_banned").await;

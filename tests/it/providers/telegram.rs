@@ -305,8 +305,8 @@ async fn a_data_centre_that_is_silent_or_refuses_is_not_waited_for() {
         double.tell("/silences", json!({ "at": at })).await;
         let mut person = Person::with(&double, Method::Qr, None, &soon).await;
         let began = Instant::now();
-        let trouble = person.talk.as_mut().unwrap().next().await.unwrap_err();
-        assert_eq!((trouble.code, trouble.actor), ("timeout", Actor::Nobody), "{at}");
+        assert!(person.hear().await.is_none());
+        assert_eq!(person.told(), ("ended", Some("provider_unavailable")), "{at}");
         assert!(began.elapsed() < Duration::from_secs(5));
         double.ask("DELETE", "/silences", &Value::Null).await;
         // The person asks for another code.
@@ -395,7 +395,7 @@ async fn the_settings_are_tried_with_a_code_that_nobody_sees() {
         let mut person = Person::with(&double, Method::Qr, None, &other).await;
         let found = person.provider.try_settings(&person.cx).await;
         assert_eq!(found.iter().map(|one| (one.code, one.fatal)).collect::<Vec<_>>(), [(code, true)]);
-        let trouble = person.talk.as_mut().unwrap().next().await.unwrap_err();
-        assert_eq!((trouble.code, trouble.actor), (code, Actor::Operator));
+        assert!(person.hear().await.is_none());
+        assert_eq!(person.told(), ("ended", Some("misconfigured")), "{code}");
     }
 }

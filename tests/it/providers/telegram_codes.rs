@@ -1,9 +1,11 @@
 //! The provider for Telegram beside the stand-in: codes that are asked for, scanned and cut off at the same moment.
 
 use super::telegram::Person;
+use crate::parts::scratch::Scratch;
 use crate::parts::telegram::Telegram;
 use crate::parts::{READY, eventually_async};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vestibule::contract::{Checked, Method};
 
@@ -130,7 +132,15 @@ async fn a_hint_that_cannot_be_had_costs_nobody_the_scan() {
 
 #[tokio::test]
 async fn a_clock_that_is_wrong_here_or_there_costs_nobody_the_sign_in_or_the_account() {
-    for skew in [-3_600_000, 3_600_000] {
+    let folder = Scratch::new("clock");
+    // While there is one alone, what is first said in another thread is never heard in this one.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
+    for (skew, wrong) in [(-3_600_000, "ahead of"), (3_600_000, "behind")] {
+        // What is said of it, in this thread.
+        let log = folder.join(&format!("log{skew}"));
+        let file = Arc::new(std::fs::File::create(&log).unwrap());
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(file).finish();
+        let _said = tracing::subscriber::set_default(subscriber);
         let double = Telegram::start(500);
         double.account(ADA, json!({ "dc": 3, "password": "tr0ub4dor" })).await;
         double.tell("/settings", json!({ "skewMs": skew })).await;
@@ -139,6 +149,19 @@ async fn a_clock_that_is_wrong_here_or_there_costs_nobody_the_sign_in_or_the_acc
         person.submit(&[("password", "tr0ub4dor")]).await;
         assert_eq!(person.told(), ("connected", None), "{skew}");
         let secret = person.connected.as_ref().unwrap().secret.clone();
-        assert_eq!(person.provider.check(&person.cx, secret).await, Ok(Checked::Fine), "{skew}");
+        // What was learned is known to the next ones, each of which has one connection, until it is right again.
+        let before = double.log().await.len();
+        for skew in [skew, skew, 0, 0] {
+            double.tell("/settings", json!({ "skewMs": skew })).await;
+            assert_eq!(person.provider.check(&person.cx, secret.clone()).await, Ok(Checked::Fine), "{skew}");
+        }
+        let said = std::fs::read_to_string(&log).unwrap();
+        let wrong = format!("the clock of this machine is {wrong} Telegram's");
+        for sentence in [&*wrong, "the clock of this machine is right again"] {
+            assert_eq!(said.matches(sentence).count(), 1, "{skew}: {said}");
+        }
+        // Set back, the clock is ahead of what was thought of it, which takes a second one.
+        let connections = double.log().await.len() - before;
+        assert_eq!(connections, if skew > 0 { 5 } else { 4 }, "{skew}");
     }
 }
