@@ -126,9 +126,9 @@ async fn measure(name: &str, url: &str, nodes: usize, (lanes, sizes): (usize, &[
         fill(all[0].store(), there, *size, lanes).await;
         there = *size;
         // As the databases do by themselves after a while; if they did so in between, the filling would be measured as well.
-        let settled: &[&str] = match name {
-            "SQLite" => &["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
-            _ => &["VACUUM ANALYZE", "CHECKPOINT"],
+        let settled: [&str; 2] = match name {
+            "SQLite" => ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            _ => ["VACUUM ANALYZE", "CHECKPOINT"],
         };
         for statement in settled {
             sqlx::raw_sql(statement).execute(&mut behind).await.unwrap();

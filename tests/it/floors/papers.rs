@@ -167,6 +167,24 @@ fn every_test_that_the_check_list_names_exists() {
 }
 
 #[test]
+fn the_table_of_fuzz_targets_and_of_their_runs_names_those_that_there_are() {
+    let document = read("fuzz/README.md");
+    let folder = std::fs::read_dir(Path::new(ROOT).join("fuzz/fuzz_targets")).expect("the targets");
+    let mut targets: Vec<String> = folder
+        .map(|entry| {
+            entry.expect("an entry").file_name().to_string_lossy().trim_end_matches(".rs").to_owned()
+        })
+        .collect();
+    targets.sort();
+    for table in document.split("\n## What was run") {
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let mut named: Vec<_> = rows.map(|(name, _)| name.to_owned()).collect();
+        named.sort();
+        assert_eq!(named, targets);
+    }
+}
+
+#[test]
 fn every_file_a_document_links_to_exists() {
     for folder in ["", "docs", "docs/adr"] {
         for (name, text) in files(folder, ".md") {
