@@ -52,38 +52,49 @@ impl Peers {
 
     /// Notes what a look that was due came to, and says what is new.
     pub fn noted(&self, lane: &str, id: &AccountId, looked: &Looked) {
-        self.noted_as(lane, id, looked, true);
+        let mut known = self.known();
+        if *looked == Looked::Answered {
+            known.accounts.answered(id.as_str(), Instant::now());
+        }
+        known.note(lane, looked);
     }
 
     /// The same of a look that somebody waited for. Of those who ask about one account again and again the first counts for
     /// its lane.
     pub(super) fn noted_besides(&self, lane: &str, id: &AccountId, looked: &Looked) {
-        self.noted_as(lane, id, looked, false);
-    }
-
-    fn noted_as(&self, lane: &str, id: &AccountId, looked: &Looked, planned: bool) {
         let mut known = self.known();
         match looked {
             Looked::Answered => {
                 known.accounts.answered(id.as_str(), Instant::now());
             }
-            Looked::Silent(_) if !planned => {
+            Looked::Silent(_) => {
                 let again = known.accounts.doubts(id.as_str());
                 known.accounts.failed(id.as_str(), Instant::now());
                 if again {
                     return;
                 }
             }
-            Looked::NotAsked if !planned => {
+            Looked::NotAsked => {
                 known.accounts.give_back(id.as_str());
                 known.breakers.give_back(lane);
             }
-            Looked::Silent(_) | Looked::NotAsked => {}
         }
+        known.note(lane, looked);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Whoever panicked left figures behind that are still good.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Notes what a look came to for its lane, and says what is new.
+    fn note(&mut self, lane: &str, looked: &Looked) {
         match looked {
             Looked::Answered => {
-                let Change::Closed(after) = known.breakers.answered(lane, Instant::now()) else { return };
-                if known.nameless.remove(lane) && !known.nameless.is_empty() {
+                let Change::Closed(after) = self.breakers.answered(lane, Instant::now()) else { return };
+                if self.nameless.remove(lane) && !self.nameless.is_empty() {
                     return;
                 }
                 let after = after.as_secs();
@@ -94,16 +105,16 @@ impl Peers {
                 );
             }
             Looked::Silent(trouble) => {
-                if known.breakers.failed(lane, Instant::now()) != Change::Opened {
+                if self.breakers.failed(lane, Instant::now()) != Change::Opened {
                     return;
                 }
                 let code = trouble.code;
                 if code == NAMELESS {
-                    if known.nameless.len() >= MOST {
-                        known.nameless.clear();
+                    if self.nameless.len() >= MOST {
+                        self.nameless.clear();
                     }
-                    known.nameless.insert(lane.to_owned());
-                    if known.nameless.len() > 1 {
+                    self.nameless.insert(lane.to_owned());
+                    if self.nameless.len() > 1 {
                         return;
                     }
                 }
@@ -111,11 +122,6 @@ impl Peers {
             }
             Looked::NotAsked => {}
         }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        // Whoever panicked left figures behind that are still good.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,6 +12,9 @@ use crate::parts::visitor::Choices;
 
 pub const ADA: &str = "ada@gmail.com";
 pub const BEN: &str = "ben@work.example";
+/// What the browser inside another app says it is.
+pub const IN_AN_APP: &str =
+    "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) Chrome/130.0 Mobile Safari/537.36 Instagram 350";
 
 /// A server with a client at a stand-in, and the stand-in.
 pub struct Place {

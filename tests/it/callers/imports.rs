@@ -25,6 +25,12 @@ pub fn mailbox(mailbox: &Mailbox) -> Value {
     })
 }
 
+/// Imports an account; its id.
+pub async fn imported(app: &App, body: &Value) -> String {
+    let made = import(app, body, &[]).await.json();
+    made["account_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+}
+
 async fn import(app: &App, body: &Value, more: &[(&str, &str)]) -> Reply {
     let headers = [&[("x-api-key", app.key())], more].concat();
     send("POST", &app.url("/v1/accounts/import"), &headers, body.to_string().as_bytes()).await

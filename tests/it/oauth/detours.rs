@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::kills::Unlucky;
 use super::walk::{ask_link, codes};
-use super::{ADA, HOUSES, Place, address};
+use super::{ADA, HOUSES, IN_AN_APP, Place, address};
 use crate::app::Link;
 use crate::app::person::{Person, Seen};
 use crate::parts::identity::House;
@@ -122,8 +122,6 @@ async fn what_was_granted_in_part_is_given_back_by_a_server_that_dies_before_eac
 
 #[tokio::test]
 async fn a_way_out_of_another_app_outlives_a_server_that_dies_before_each_request_of_it() {
-    const AGENT: &str =
-        "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) Chrome/130.0 Mobile Safari/537.36 Instagram 350";
     for dialect in BOTH {
         let mut way = Way::start(dialect, House::Google, ADA).await;
         let person = way.person.clone();
@@ -134,7 +132,7 @@ async fn a_way_out_of_another_app_outlives_a_server_that_dies_before_each_reques
         let inside = loop {
             way.place.app.kill();
             way.place.app.run();
-            let reply = person.send("GET", &url, &[("user-agent", AGENT)], b"").await.expect("an answer");
+            let reply = person.send("GET", &url, &[("user-agent", IN_AN_APP)], b"").await.expect("an answer");
             if reply.status != 303 {
                 break Seen { url, reply };
             }

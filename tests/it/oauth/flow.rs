@@ -249,8 +249,7 @@ async fn inside_another_app_the_way_leads_to_a_real_browser() {
     let link = place.link(json!({})).await;
     let person = Person::new();
     person.begin(&link).await;
-    let agent =
-        "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) Chrome/130.0 Mobile Safari/537.36 Instagram 350";
+    let agent = super::IN_AN_APP;
     let here = place.app.url(&format!("/wizard/{}", link.id));
     let inside = person.send("GET", &here, &[("user-agent", agent)], b"").await.unwrap();
     assert_eq!(inside.status, 303, "an address of its own, which the app's menu can open elsewhere");

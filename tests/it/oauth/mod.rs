@@ -18,5 +18,5 @@ mod tenants;
 pub mod walk;
 
 pub use crate::app::signing::{
-    ADA, Asking, BEN, HOUSES, Place, address, leaves_for, parameter, point, set_up, slug, tag,
+    ADA, Asking, BEN, HOUSES, IN_AN_APP, Place, address, leaves_for, parameter, point, set_up, slug, tag,
 };

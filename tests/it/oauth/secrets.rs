@@ -52,7 +52,7 @@ async fn nothing_secret_of_a_sign_in_is_in_the_log_or_in_the_database() {
         // Into another browser and on from there.
         if house == House::Google {
             let here = place.app.url(&format!("/wizard/{}", link.id));
-            let agent = "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) Chrome/130.0 Mobile Safari/537.36 Instagram 350";
+            let agent = super::IN_AN_APP;
             let reply = person.send("GET", &here, &[("user-agent", agent)], b"").await.unwrap();
             let handover = place.app.url(reply.header("location"));
             assert!(handover.contains("/handover/"), "a way out: {handover}");

@@ -69,8 +69,7 @@ async fn a_mailbox_that_lets_no_other_services_in_is_for_its_person_to_open() {
     let (mailbox, sink) = (Mailbox::start(), Sink::start());
     let app = mailbox.app(&often(&[]));
     let body = crate::callers::imports::mailbox(&mailbox);
-    let made = app.api("POST", "/v1/accounts/import", Some(body)).await.json();
-    let account = made["account_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let account = crate::callers::imports::imported(&app, &body).await;
     listen(&app, &sink).await;
     mailbox.dovecot.shut(ADDRESS, PASSWORD, "IMAP access is disabled for this mailbox.");
     let said = ("PERMISSIONS", "protocol_disabled", "allow_access");

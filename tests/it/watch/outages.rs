@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::{due_now, events, file, kinds, often, shown, status, until, until_looked_at, until_status};
 use crate::app::App;
 use crate::app::mailbox::{ADDRESS, Mailbox, PASSWORD};
-use crate::app::person::Person;
+use crate::callers::imports;
 use crate::oauth::Place;
 use crate::parts::certs::{Ca, Leaf};
 use crate::parts::dns::{Answer, Dns};
@@ -23,7 +23,7 @@ use crate::parts::sink::{Answer as Refusal, Sink};
 use crate::parts::submission::Submission;
 use crate::parts::{READY, eventually, eventually_async};
 use crate::proofs::walk::deliveries;
-use crate::webhooks::endpoint;
+use crate::webhooks::{endpoint, revoked};
 
 const GONE: &str = "there are no answers about accounts";
 const BACK: &str = "accounts are looked at again";
@@ -54,14 +54,9 @@ async fn a_clock_that_jumps_a_year_ahead_and_back_breaks_no_account_and_watching
     // What is told while the clock is wrong is told, too: at once, or where it has to be tried again, when it is right.
     let product = Sink::start();
     endpoint(&place.app, &product.url("/told"), json!({})).await;
-    let end_one = async || {
-        let id = place.link(json!({})).await.id;
-        let path = format!("/v1/hosted/accounts/link/{id}");
-        assert_eq!(place.app.api("DELETE", &path, None).await.status, 200);
-    };
     clock.set("+365d");
     product.answer(Refusal::status(503));
-    end_one().await;
+    revoked(&place.app).await;
     product.wait_for(1, READY).await;
     product.answer(Refusal::status(204));
     let ahead = until(&place.app, &account, "a look a year ahead", |shown| looked(shown) > 360 * DAY).await;
@@ -69,9 +64,9 @@ async fn a_clock_that_jumps_a_year_ahead_and_back_breaks_no_account_and_watching
     clock.set("-365d");
     let back = until(&place.app, &account, "a look a year ago", |shown| looked(shown) < -360 * DAY).await;
     assert_eq!((status(&back), &back["cause"]), ("OK", &Value::Null));
-    end_one().await;
+    revoked(&place.app).await;
     clock.set("+0");
-    end_one().await;
+    revoked(&place.app).await;
     eventually("all three", Duration::from_secs(90), || {
         let told: BTreeSet<_> =
             product.calls().iter().map(|call| call.json()["data"]["session"].to_string()).collect();
@@ -140,19 +135,12 @@ async fn without_a_name_server_nothing_is_said_about_accounts_and_calls_are_made
     let app = mailbox.app(&often(&[("DNS_SERVER", &dns.address().to_string()), ("LOG", "info")]));
     let mut accounts = Vec::new();
     for host in NAMES {
-        let link = app.link(json!({ "name": host })).await;
-        let person = Person::new();
-        let address = person.begin(&link).await;
-        let servers = person.submit(&address, &address.sheet().with("email", ADDRESS)).await;
-        let mut sheet = servers.sheet();
-        for (name, value) in mailbox.servers() {
-            let value = if name.ends_with("_host") { host.to_owned() } else { value };
-            sheet = sheet.with(name, &value);
+        let mut body = imports::mailbox(&mailbox);
+        body["name"] = json!(host);
+        for server in ["imap", "smtp"] {
+            body["credentials"][server]["host"] = json!(host);
         }
-        let password = person.submit(&servers, &sheet).await;
-        let end = person.submit(&password, &password.sheet().with("password", PASSWORD)).await;
-        assert_eq!(end.reply.status, 200, "{}", end.text());
-        accounts.push(app.session(&link.id).await["account_id"].as_str().expect("an account").to_owned());
+        accounts.push(imports::imported(&app, &body).await);
     }
     for account in &accounts {
         until_looked_at(&app, account, &shown(&app, account).await).await;
@@ -168,9 +156,7 @@ async fn without_a_name_server_nothing_is_said_about_accounts_and_calls_are_made
     eventually("the log", Duration::from_secs(60), || (times(&app, GONE) == 1).then_some(()));
     let mut told = Vec::new();
     for _ in 0..2 {
-        let id = app.link(json!({})).await.id;
-        assert_eq!(app.api("DELETE", &format!("/v1/hosted/accounts/link/{id}"), None).await.status, 200);
-        told.push(id);
+        told.push(revoked(&app).await.id);
     }
     eventually("a try", Duration::from_secs(20), || {
         deliveries(&app, "due").iter().any(|delivery| delivery["tries"] != 0).then_some(())
@@ -246,10 +232,7 @@ async fn a_full_disk_loses_no_grant_at_a_strict_provider() {
     }
     let mut ended = BTreeSet::new();
     for _ in 0..5 {
-        let id = place.link(json!({})).await.id;
-        let path = format!("/v1/hosted/accounts/link/{id}");
-        assert_eq!(place.app.api("DELETE", &path, None).await.status, 200);
-        ended.insert(id);
+        ended.insert(revoked(&place.app).await.id);
     }
     receivers.wait_for(25, READY).await;
     let before = troubles(&place.app);
@@ -329,9 +312,8 @@ async fn a_watch_that_is_killed_two_hundred_times_loses_nothing_and_tells_once_w
     for name in ["one", "two", "three", "four"] {
         accounts.push(place.account(&place.link(json!({ "name": name })).await).await);
     }
-    let body = crate::callers::imports::mailbox(&mailbox);
-    let made = place.app.api("POST", "/v1/accounts/import", Some(body)).await.json();
-    let mail = made["account_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let body = imports::mailbox(&mailbox);
+    let mail = imports::imported(&place.app, &body).await;
     let before = place.identity.log(&place.client, "token").await.len();
     tokio::task::block_in_place(|| {
         killed_in_a_loop(&mut place.app, &mut dice, 100);

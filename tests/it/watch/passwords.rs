@@ -64,8 +64,7 @@ async fn after_an_outage_another_password_still_has_to_be_refused_twice() {
     for server in ["imap", "smtp"] {
         body["credentials"][server]["host"] = json!(NAME);
     }
-    let made = app.api("POST", "/v1/accounts/import", Some(body)).await.json();
-    let account = made["account_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let account = crate::callers::imports::imported(&app, &body).await;
     dns.answer(NAME, Answer::Fails);
     let error = until_status(&app, &account, "ERROR").await;
     assert_eq!(error["user_action"], "wait");

@@ -39,8 +39,7 @@ const OF_ACCOUNTS: [&str; 2] = ["account.connected", "account.deleted"];
 async fn comes_and_goes(app: &App, mailbox: &Mailbox, number: usize) -> String {
     let mut body = imports::mailbox(mailbox);
     body["name"] = json!(format!("user_{number}"));
-    let made = app.api("POST", "/v1/accounts/import", Some(body)).await.json();
-    let id = text(&made["account_id"]);
+    let id = imports::imported(app, &body).await;
     assert_eq!(app.api("DELETE", &format!("/v1/accounts/{id}"), None).await.status, 200);
     id
 }
