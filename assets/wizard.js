@@ -96,7 +96,7 @@
   // This page as it is by now; nothing where the server has trouble. An error of the server passes; what it says about the
   // session does not.
   const current = async () => {
-    const reply = await fetch(location.href, { headers: { accept: "text/html" } });
+    const reply = await fetch(location.href, { headers: { accept: "text/html" }, signal: AbortSignal.timeout?.(15000) });
     if (reply.status >= 500 || reply.status === 429) return undefined;
     return new DOMParser().parseFromString(await reply.text(), "text/html");
   };
@@ -147,10 +147,15 @@
       // A code that works no more is not to be scanned.
       live.classList.toggle("live-over", seconds === 0);
     };
+    // What the stream said last. The page is behind until it shows that: an answer may have been drawn just before what was
+    // said, or not have come at all.
+    let said;
+    const isBehind = () => said !== undefined && said !== live.dataset.mark;
     let looking = false;
     const look = async () => {
       if (looking) return;
       looking = true;
+      const before = said;
       try {
         const page = await current();
         if (!page) return;
@@ -168,6 +173,7 @@
         // Out of reach for now; the next look may tell.
       } finally {
         looking = false;
+        if (said !== before && isBehind()) look();
       }
     };
     // When the stream was last heard, which says every ten seconds that it lives. Being open is no proof: something on the
@@ -179,7 +185,8 @@
       const events = new EventSource(live.dataset.events);
       events.addEventListener("moved", (event) => {
         heard = Date.now();
-        if (event.data !== live.dataset.mark) look();
+        said = event.data;
+        if (isBehind()) look();
       });
       // Without a stream the page looks by itself; a stream is tried again after a while.
       events.addEventListener("error", () => {
@@ -196,7 +203,7 @@
     follow();
     setInterval(count, 500);
     setInterval(() => {
-      if (!document.hidden && (!isHeard() || ends < Date.now())) look();
+      if (!document.hidden && (!isHeard() || isBehind() || ends < Date.now())) look();
     }, 3000);
     // A phone that comes back from the app has slept meanwhile.
     document.addEventListener("visibilitychange", () => {

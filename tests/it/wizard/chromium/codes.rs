@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Walk, desktop, phone};
+use crate::app::App;
 use crate::live::nodes::two_nodes_at;
 use crate::live::{House, LABEL, PHONE, telegram};
 use crate::parts::browser::Look;
@@ -156,6 +157,37 @@ async fn a_page_whose_stream_is_open_and_mute_looks_by_itself() {
     // Long before the code on show would have run out.
     eventually_async("the end", Duration::from_secs(45), async || walk.has(".sign-good").await.then_some(()))
         .await;
+}
+
+/// What a page fetches may have been drawn just before the code came that the stream speaks of, or be lost on its way.
+#[tokio::test]
+async fn a_page_whose_look_was_in_vain_looks_again() {
+    let double = Whatsapp::start();
+    let at = double.endpoint().split('/').nth(2).expect("a host").parse().expect("an address");
+    let front = Front::start(at);
+    front.hold();
+    let endpoint = format!("ws://{}/ws/chat", front.address());
+    let mut own = double.variables();
+    own.push(("PROVIDERS__WHATSAPP__TEST_ENDPOINT".to_owned(), endpoint));
+    let own: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let app = App::with(&own);
+    let walk = Walk::start(desktop(), "desktop-light").await;
+    walk.begin(&app.link(json!({ "providers": ["WHATSAPP"] })).await).await;
+    walk.until("#live").await;
+    let vain = "const real = window.fetch;
+        return real(location.href).then((reply) => reply.text()).then((drawn) => {
+            let looks = 0;
+            window.fetch = async (...asked) => {
+                looks += 1;
+                if (looks === 1) return new Response(drawn);
+                if (looks === 2) throw new TypeError('lost');
+                return real(...asked);
+            };
+        });";
+    walk.run(vain).await;
+    assert!(!walk.has("#live .qr").await, "there is no code yet");
+    front.release();
+    walk.until("#live .qr").await;
 }
 
 #[tokio::test]
