@@ -43,7 +43,23 @@ use zeroize::Zeroizing;
 const DUE: usize = 1_000;
 /// How many lanes the accounts are spread over, and how many accounts there are in turn.
 const TABLES: [(usize, &[usize]); 2] = [(20, &[1_000, 10_000, 100_000]), (20_000, &[100_000])];
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 9;
+
+/// What the accounts are kept in.
+#[derive(Clone, Copy)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
 
 /// A provider that answers at once.
 struct AtOnce(About);
@@ -79,15 +95,14 @@ impl Provider for AtOnce {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        println!("| database | nodes | lanes | accounts | due | ms in all, best of {ROUNDS} | µs for each due one |");
+        sqlx::any::install_default_drivers();
+        println!("For each of {DUE} due accounts, {ROUNDS} rounds.\n");
+        println!("| database | nodes | lanes | accounts | µs, best | µs, median | kB written, median |");
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
         for table in TABLES {
-            let folder = Scratch::new("watch");
-            measure("SQLite", &sqlite_url(&folder.join("vestibule.db")), 1, table).await;
-            let one = schema();
-            measure("PostgreSQL", &one.url(), 1, table).await;
-            let two = schema();
-            measure("PostgreSQL", &two.url(), 2, table).await;
+            measure(Database::Sqlite, 1, table).await;
+            measure(Database::Postgres, 1, table).await;
+            measure(Database::Postgres, 2, table).await;
         }
     });
 }
@@ -113,41 +128,92 @@ async fn node(url: &str, key: &Key) -> Connect {
     Connect::new(store, catalogue, BTreeMap::new(), cx, Limits::default(), "http://localhost").await.unwrap()
 }
 
-async fn measure(name: &str, url: &str, nodes: usize, (lanes, sizes): (usize, &[usize])) {
+/// A database with so many accounts, and its nodes.
+struct House {
+    accounts: usize,
+    nodes: Vec<Connect>,
+    behind: AnyConnection,
+    /// What each round took, and how many bytes were written in it.
+    rounds: Vec<(Duration, i64)>,
+}
+
+async fn house(database: Database, url: &str, nodes: usize, lanes: usize, accounts: usize) -> House {
     let key = Key::generate(&Random::system());
     let mut all = Vec::new();
     for _ in 0..nodes {
         all.push(node(url, &key).await);
     }
-    sqlx::any::install_default_drivers();
+    fill(all[0].store(), accounts, lanes).await;
     let mut behind = AnyConnection::connect(url).await.unwrap();
-    let mut there = 0;
-    for size in sizes {
-        fill(all[0].store(), there, *size, lanes).await;
-        there = *size;
-        // As the databases do by themselves after a while; if they did so in between, the filling would be measured as well.
-        let settled: [&str; 2] = match name {
-            "SQLite" => ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
-            _ => ["VACUUM ANALYZE", "CHECKPOINT"],
+    // As the databases do by themselves after a while; if they did so in between, the filling would be measured as well.
+    let settled: [&str; 2] = match database {
+        Database::Sqlite => ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
+        Database::Postgres => ["VACUUM ANALYZE", "CHECKPOINT"],
+    };
+    for statement in settled {
+        sqlx::raw_sql(statement).execute(&mut behind).await.unwrap();
+    }
+    House { accounts, nodes: all, behind, rounds: Vec::new() }
+}
+
+/// Measures a kind of house in all its sizes, one after the other in each round: the machine is not as fast at all times, and
+/// the sizes are to be compared.
+async fn measure(database: Database, nodes: usize, (lanes, sizes): (usize, &[usize])) {
+    let folder = Scratch::new("watch");
+    let mut schemas = Vec::new();
+    let mut houses = Vec::new();
+    for accounts in sizes {
+        let url = match database {
+            Database::Sqlite => sqlite_url(&folder.join(&format!("{accounts}.db"))),
+            Database::Postgres => {
+                let schema = schema();
+                let url = schema.url();
+                schemas.push(schema);
+                url
+            }
         };
-        for statement in settled {
-            sqlx::raw_sql(statement).execute(&mut behind).await.unwrap();
+        houses.push(house(database, &url, nodes, lanes, *accounts).await);
+    }
+    for _ in 0..ROUNDS {
+        for house in &mut houses {
+            let before = written(database, &mut house.behind).await;
+            let took = round(&house.nodes, &mut house.behind).await;
+            house.rounds.push((took, written(database, &mut house.behind).await - before));
         }
-        let mut best = Duration::MAX;
-        for _ in 0..ROUNDS {
-            best = best.min(round(&all, &mut behind).await);
-        }
-        let micros = best.as_secs_f64() * 1e6 / DUE as f64;
-        let all = best.as_secs_f64() * 1e3;
-        println!("| {name} | {nodes} | {lanes} | {size} | {DUE} | {all:.0} | **{micros:.0}** |");
+    }
+    for House { accounts, mut rounds, .. } in houses {
+        rounds.sort();
+        let micros = |took: Duration| took.as_secs_f64() * 1e6 / DUE as f64;
+        let (best, median) = (micros(rounds[0].0), micros(rounds[ROUNDS / 2].0));
+        rounds.sort_by_key(|(_, bytes)| *bytes);
+        let kilobytes = rounds[ROUNDS / 2].1 as f64 / 1e3 / DUE as f64;
+        let name = database.name();
+        println!(
+            "| {name} | {nodes} | {lanes} | {accounts} | {best:.0} | **{median:.0}** | {kilobytes:.1} |"
+        );
     }
 }
 
-/// Adds accounts up to a number, none of them due, spread over so many lanes.
-async fn fill(store: &Store, from: usize, to: usize, lanes: usize) {
+/// How many bytes were written so far: by this process, in which the embedded database lives, or to the server's log.
+async fn written(database: Database, behind: &mut AnyConnection) -> i64 {
+    match database {
+        Database::Sqlite => {
+            let counts = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+            let wrote = counts.lines().find_map(|line| line.strip_prefix("wchar: "));
+            wrote.and_then(|bytes| bytes.parse().ok()).unwrap_or_default()
+        }
+        Database::Postgres => {
+            let sql = "SELECT CAST(pg_current_wal_lsn() - '0/0' AS BIGINT)";
+            sqlx::query_scalar(sql).fetch_one(behind).await.unwrap()
+        }
+    }
+}
+
+/// Adds so many accounts, none of them due, spread over so many lanes.
+async fn fill(store: &Store, accounts: usize, lanes: usize) {
     let now = Clock::system().now();
     let random = Random::system();
-    let made: Vec<_> = (from..to)
+    let made: Vec<_> = (0..accounts)
         .map(|number| {
             let host = format!("mail{}.example.org", number % lanes);
             let watch = Watch {

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (202_611_270_060, include_str!("../../migrations/202611270060_due.sql")),
     (202_611_270_070, include_str!("../../migrations/202611270070_handed_out.sql")),
     (202_611_270_080, include_str!("../../migrations/202611270080_held.sql")),
+    (202_611_280_001, include_str!("../../migrations/202611280001_held_accounts.sql")),
 ];
 
 /// Applies what is missing; gives the numbers that this call applied.
