@@ -96,9 +96,15 @@
   // This page as it is by now; nothing where the server has trouble. An error of the server passes; what it says about the
   // session does not.
   const current = async () => {
-    const reply = await fetch(location.href, { headers: { accept: "text/html" }, signal: AbortSignal.timeout?.(15000) });
-    if (reply.status >= 500 || reply.status === 429) return undefined;
-    return new DOMParser().parseFromString(await reply.text(), "text/html");
+    const stop = new AbortController();
+    const late = setTimeout(() => stop.abort(), 15000);
+    try {
+      const reply = await fetch(location.href, { headers: { accept: "text/html" }, signal: stop.signal });
+      if (reply.status >= 500 || reply.status === 429) return undefined;
+      return new DOMParser().parseFromString(await reply.text(), "text/html");
+    } finally {
+      clearTimeout(late);
+    }
   };
   const version = (page) => page.querySelector('#answer input[name="step"]')?.value;
 
@@ -151,9 +157,9 @@
     // said, or not have come at all.
     let said;
     const isBehind = () => said !== undefined && said !== live.dataset.mark;
-    let looking = false;
+    let [looking, leaving] = [false, false];
     const look = async () => {
-      if (looking) return;
+      if (looking || leaving) return;
       looking = true;
       const before = said;
       try {
@@ -162,6 +168,7 @@
         const next = page.getElementById("live");
         if (!next || version(page) !== version(document)) {
           // Never a form sent again, where this page was the answer to one.
+          leaving = true;
           location.replace(location.pathname);
         } else if (next.dataset.mark !== live.dataset.mark) {
           live.replaceWith(next);

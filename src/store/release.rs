@@ -26,7 +26,7 @@ impl Store {
                 .execute(tx.conn())
                 .await?;
                 // Whoever renews next is to know that somebody began to and never said how it ended.
-                sqlx::query("UPDATE accounts SET busy_until = 0 WHERE busy_until IS NOT NULL")
+                sqlx::query("UPDATE accounts SET busy_until = 0 WHERE busy_until > 0")
                     .execute(tx.conn())
                     .await?;
                 sqlx::query("UPDATE releases SET due_at = 0 WHERE state = $1")
